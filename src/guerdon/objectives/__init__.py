@@ -1,0 +1,1 @@
+"""Log-probs and advantages to per-decision losses; ``aggregate`` reduces them."""

@@ -1,0 +1,1 @@
+"""Entropy terms, masks and thermostats."""

@@ -1,0 +1,1 @@
+"""Policy losses, KL and value terms."""

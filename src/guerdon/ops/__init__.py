@@ -1,0 +1,1 @@
+"""Tensor helpers with no opinion: masked reductions, group statistics, KL estimators."""

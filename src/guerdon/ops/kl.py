@@ -1,0 +1,36 @@
+"""Estimators of the KL divergence from log-probs of sampled decisions."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from guerdon.errors import RecipeError
+
+Estimator = Literal["k1", "abs", "k2", "k3"]
+
+
+def kl_estimate(logp: Tensor, ref_logp: Tensor, estimator: Estimator = "k3", *, clamp: float = 10.0) -> Tensor:
+    r"""Per-decision KL estimate with :math:`d = \log\pi - \log\pi_{ref}`.
+
+    ``k1`` :math:`d`; ``abs`` :math:`|d|`; ``k2`` :math:`d^2/2`; ``k3`` :math:`e^{-d} - 1 + d`, with :math:`-d` clamped
+    to :math:`[-20, 20]` before the exponential and the result to :math:`[-clamp, clamp]`.
+
+    Example:
+        >>> import torch
+        >>> kl_estimate(torch.tensor([0.0]), torch.tensor([-1.0]), "k2").item()
+        0.5
+    """
+    d = logp - ref_logp
+    if estimator == "k1":
+        return d
+    if estimator == "abs":
+        return d.abs()
+    if estimator == "k2":
+        return 0.5 * d * d
+    if estimator == "k3":
+        minus = (-d).clamp(-20.0, 20.0)
+        return (torch.expm1(minus) - minus).clamp(-clamp, clamp)
+    raise RecipeError("unknown KL estimator", seen=estimator, allowed=["k1", "abs", "k2", "k3"])

@@ -1,0 +1,61 @@
+"""Masked reductions: the one place where the empty case is decided.
+
+Values outside the mask never matter, not even when they are NaN; NaN inside the mask is not hidden.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from guerdon.errors import NumericsError
+
+
+def zeroed(x: Tensor, mask: Tensor) -> Tensor:
+    """``x`` with exact zeros outside the mask, also where ``x`` is NaN or infinite there."""
+    return torch.where(mask.bool(), x, torch.zeros((), dtype=x.dtype, device=x.device))
+
+
+def masked_sum(x: Tensor, mask: Tensor, dim: int | None = None) -> Tensor:
+    """Sum over the mask; 0 where the mask is empty."""
+    kept = zeroed(x, mask)
+    return kept.sum() if dim is None else kept.sum(dim)
+
+
+def masked_mean(x: Tensor, mask: Tensor, dim: int | None = None, eps: float = 0.0) -> Tensor:
+    r"""Mean over the mask, :math:`\sum x m / (\sum m + \epsilon)`; 0 where the mask is empty.
+
+    Example:
+        >>> x = torch.tensor([1.0, 3.0, float("nan")])
+        >>> masked_mean(x, torch.tensor([True, True, False])).item()
+        2.0
+    """
+    total = masked_sum(x, mask, dim)
+    count = (mask.sum() if dim is None else mask.sum(dim)).to(total.dtype)
+    return torch.where(count > 0, total / (count + eps).clamp_min(eps or 1.0), torch.zeros_like(total))
+
+
+def masked_var(x: Tensor, mask: Tensor, *, unbiased: bool = True, eps: float = 0.0) -> Tensor:
+    r"""Variance over the mask, with Bessel's correction :math:`N/(N-1)` when ``unbiased``.
+
+    Raises:
+        NumericsError: fewer than two masked values and ``unbiased``.
+    """
+    count = int(mask.sum())
+    if unbiased and count < 2:
+        raise NumericsError(
+            "a sample variance needs at least two values", seen=f"{count} in the mask",
+            fix="use a larger batch, or switch whitening off",
+        )  # fmt: skip
+    centred = x - masked_mean(x, mask, eps=eps)
+    variance = masked_mean(centred * centred, mask, eps=eps)
+    return variance * count / (count - 1) if unbiased else variance
+
+
+def masked_whiten(x: Tensor, mask: Tensor, *, eps: float = 1e-8) -> Tensor:
+    r"""Standardise by statistics of the mask: :math:`(x - \mu) / \sqrt{\sigma^2 + \epsilon}`.
+
+    Values outside the mask are shifted and scaled too; the caller decides whether to zero them.
+    """
+    mean = masked_mean(x, mask, eps=eps)
+    return (x - mean) * torch.rsqrt(masked_var(x, mask, eps=eps) + eps)

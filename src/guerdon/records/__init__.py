@@ -1,0 +1,18 @@
+"""One data model on disk and in memory: tasks, rollouts, scores, findings."""
+
+from guerdon.records.model import (
+    ChecklistItem,
+    Finding,
+    Rollout,
+    Score,
+    Status,
+    Step,
+    Task,
+    ToolCall,
+    Turn,
+    Verdict,
+)
+
+__all__ = [
+    "ChecklistItem", "Finding", "Rollout", "Score", "Status", "Step", "Task", "ToolCall", "Turn", "Verdict",
+]  # fmt: skip

@@ -1,0 +1,58 @@
+"""Schedules: any float hyper-parameter of a recipe may change during training.
+
+Written as a mapping, ``{schedule: linear, from: 0.0, to: 0.01}``; without ``steps`` or ``until`` a schedule spans
+the whole run.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+KINDS = ("constant", "linear", "cosine", "cosine_restarts", "two_phase", "step_at", "start_at")
+
+
+class Schedule(BaseModel):
+    """A float as a function of the training step.
+
+    ``from`` and ``to`` are the first and last value; the way between them is the kind: ``linear``; ``cosine`` (half
+    a period); ``cosine_restarts`` (every ``period`` steps); ``two_phase`` and ``step_at`` (jump at step ``at``);
+    ``start_at`` (0 before ``at``, then ``to``).
+
+    Example:
+        >>> Schedule.model_validate({"schedule": "linear", "from": 0.0, "to": 1.0}).at(step=5, total=10)
+        0.5
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schedule: Literal["constant", "linear", "cosine", "cosine_restarts", "two_phase", "step_at", "start_at"]
+    start: float = Field(alias="from", default=0.0)
+    end: float = Field(alias="to")
+    steps: Annotated[int, Field(gt=0)] | None = None
+    at_step: int = Field(alias="at", default=0)
+    period: Annotated[int, Field(gt=0)] | None = None
+
+    def at(self, *, step: int, total: int) -> float:
+        """Value at an optimiser step of a run of ``total`` steps."""
+        span = self.steps or max(total, 1)
+        share = min(max(step / span, 0.0), 1.0)
+        if self.schedule == "constant":
+            return self.end
+        if self.schedule == "linear":
+            return self.start + (self.end - self.start) * share
+        if self.schedule == "cosine":
+            return self.end + (self.start - self.end) * 0.5 * (1 + math.cos(math.pi * share))
+        if self.schedule == "cosine_restarts":
+            period = self.period or span
+            return self.end + (self.start - self.end) * 0.5 * (1 + math.cos(math.pi * (step % period) / period))
+        if self.schedule == "start_at":
+            return self.end if step >= self.at_step else 0.0
+        return self.end if step >= self.at_step else self.start
+
+
+def value_at(value: object, *, step: int, total: int) -> object:
+    """A hyper-parameter's value now: schedules are evaluated, everything else is itself."""
+    return value.at(step=step, total=total) if isinstance(value, Schedule) else value
