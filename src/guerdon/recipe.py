@@ -1,0 +1,326 @@
+"""Recipes: one small YAML file (or the same models in Python) that names components and how a run goes.
+
+``load`` reads a file, a shipped name or a mapping, applies ``key=value`` overrides and remembers where every value
+came from. Components are checked against their signatures when the pipeline is built.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from guerdon.errors import DataError, RecipeError, UnknownNameError
+from guerdon.recipe_file import Source, apply_override, read_yaml
+from guerdon.schedule import Schedule
+
+FOLDER = Path(__file__).with_name("recipes")
+_META = ("use", "preset", "name", "weight", "when", "bind", "aggregate", "rows", "on")
+Positive = Annotated[int, Field(gt=0)]
+Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _entry(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"use": value}
+    if not isinstance(value, Mapping):
+        return value
+    params = {k: v for k, v in value.items() if k not in _META and k != "params"}
+    meta = {k: v for k, v in value.items() if k in _META}
+    return {**meta, "params": {**value.get("params", {}), **params}}
+
+
+class Entry(_Model):
+    """One component of a recipe: ``use`` names it, the other keys are its hyper-parameters.
+
+    Shared keys: ``name`` (label in logs), ``bind`` (settings or sources of its inputs), ``preset``. Rewards also take
+    ``weight`` and ``when``; objectives ``weight``, ``aggregate``, ``rows`` (only these ``source`` values) and ``on``
+    (labels of the losses a weight or mask acts on).
+    """
+
+    use: str
+    preset: str | None = None
+    name: str | None = None
+    weight: float | Schedule = 1.0
+    when: Mapping[str, Any] | None = None
+    bind: Mapping[str, str | Mapping[str, Any]] = Field(default_factory=dict)
+    aggregate: str | None = None
+    rows: tuple[str, ...] | None = None
+    on: tuple[str, ...] | None = None
+    params: Mapping[str, Any] = Field(default_factory=dict)
+
+    @property
+    def reference(self) -> str:
+        """The name to resolve, with the preset joined."""
+        return f"{self.use}/{self.preset}" if self.preset else self.use
+
+
+def _entries(value: Any) -> Any:
+    items = [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
+    return [_entry(v) for v in items]
+
+
+One = Annotated[Entry, BeforeValidator(_entry)]
+Many = Annotated[tuple[Entry, ...], BeforeValidator(_entries)]
+
+
+class Lora(_Model):
+    """Low-rank adapters: rank, scale, dropout and the modules they sit on (``all-linear`` for every linear)."""
+
+    rank: Positive = 16
+    alpha: float = 32.0
+    dropout: Unit = 0.0
+    modules: str | tuple[str, ...] = "all-linear"
+
+
+class Policy(_Model):
+    """The language model: ``tiny`` (built here, no download) or any Hugging Face causal model path.
+
+    ``tiny`` takes ``family``, ``hidden``, ``layers``, ``heads``; a path takes ``lora``, ``dtype``, ``chat``.
+    ``trust_remote_code`` does not exist: models that need it are refused.
+    """
+
+    use: str = "tiny"
+    family: Literal["qwen3", "llama", "gpt2"] = "qwen3"
+    hidden: Positive = 128
+    layers: Positive = 4
+    heads: Positive = 4
+    window: Positive = 512
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    lora: Lora | None = None
+    chat: bool | None = None
+    attention: Literal["auto", "sdpa", "eager"] = "auto"
+
+
+class WarmStart(_Model):
+    """Supervised start on the task's demonstrations until sampled accuracy lies in ``target``."""
+
+    target: tuple[Unit, Unit] = (0.25, 0.45)
+    batch: Positive = 128
+    lr: float = 1e-3
+    max_steps: Positive = 3000
+    check_every: Positive = 10
+    check_size: Positive = 200
+
+
+class Rollout(_Model):
+    """How completions are sampled."""
+
+    prompts: Positive = 32
+    group: Positive = 8
+    max_new_tokens: Positive | None = None
+    temperature: Annotated[float, Field(gt=0)] | Schedule = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    top_k: Annotated[int, Field(ge=0)] = 0
+    min_p: Unit = 0.0
+    stop: tuple[str, ...] = ()
+
+
+class Aggregate(_Model):
+    """How per-decision losses become one number; see ``guerdon.objectives.aggregate``."""
+
+    use: str = "token_mean"
+    length: float | None = None
+    eps: float = 0.0
+    rows: Literal["scored", "all"] = "scored"
+
+
+class Train(_Model):
+    """The optimiser loop. ``minibatches`` splits a rollout batch into updates, ``epochs`` passes over it again."""
+
+    steps: Positive = 100
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    warmup: Annotated[int, Field(ge=0)] = 0
+    weight_decay: float = 0.0
+    betas: tuple[Unit, Unit] = (0.9, 0.999)
+    clip_norm: float | None = 1.0
+    epochs: Positive = 1
+    minibatches: Positive = 1
+    micro_tokens: Positive | None = None
+    share_prompt: bool = True
+    seed: int = 0
+    checkpoint_every: Positive = 50
+    keep: Positive = 2
+    max_unscored: Unit = 0.2
+    non_finite: Literal["raise", "skip"] = "raise"
+    threads: Positive | None = None
+
+
+class Evaluation(_Model):
+    """Held-out evaluation: every so many steps, on ``size`` tasks, ``samples`` each, greedy as well if asked."""
+
+    every: Positive = 25
+    size: Positive = 200
+    samples: Positive = 4
+    greedy: bool = True
+    batch: Positive = 512
+
+
+class Record(_Model):
+    """What is kept of the rollouts: every ``every``-th step, per-token columns for ``detail`` groups of a step."""
+
+    every: Positive = 1
+    detail: Annotated[int, Field(ge=0)] = 2
+
+
+class Recipe(_Model):
+    """A whole run. The same object is written in YAML and in Python."""
+
+    task: One
+    policy: Policy = Policy()
+    warm_start: WarmStart | None = None
+    rollout: Rollout = Rollout()
+    reward: Many = ()
+    shaping: Many = ()
+    advantage: Many = (Entry(use="grpo"),)
+    objective: Many = (Entry(use="clip"),)
+    aggregate: Annotated[Aggregate, BeforeValidator(lambda v: {"use": v} if isinstance(v, str) else v)] | None = None
+    selection: Many = ()
+    providers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    train: Train = Train()
+    eval: Evaluation = Evaluation()
+    record: Record = Record()
+    track: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = ()
+    name: str = ""
+    about: str = ""
+    expect: Mapping[str, Any] = Field(default_factory=dict)
+    origin: Annotated[Mapping[str, str], Field(exclude=True, repr=False)] = Field(default_factory=dict)
+    allow_code: Annotated[bool, Field(exclude=True, repr=False)] = False
+
+    def data(self) -> dict[str, Any]:
+        """Plain data, complete: what ``recipe.yaml`` of a run holds."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def yaml(self) -> str:
+        """The complete recipe as YAML."""
+        return yaml.safe_dump(self.data(), sort_keys=False, allow_unicode=True)
+
+    def explain(self) -> list[tuple[str, Any, str]]:
+        """Every value with its dotted key and where it came from."""
+        rows = []
+        for key, value in _flatten(self.data()):
+            rows.append((key, value, _origin(key, self.origin)))
+        return rows
+
+
+def _origin(key: str, origin: Mapping[str, str]) -> str:
+    parts = key.replace(".params.", ".").split(".")
+    for size in range(len(parts), 0, -1):
+        found = origin.get(".".join(parts[:size]))
+        if found:
+            return found
+    return "default"
+
+
+def _flatten(value: Any, path: str = "") -> list[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        return [row for k, v in value.items() for row in _flatten(v, f"{path}.{k}" if path else str(k))]
+    if isinstance(value, list) and any(isinstance(v, (dict, list)) for v in value):
+        return [row for i, v in enumerate(value) for row in _flatten(v, f"{path}.{i}")]
+    return [(path, value)]
+
+
+def shipped() -> dict[str, Path]:
+    """Recipes inside the package, by name."""
+    return {p.stem: p for p in sorted(FOLDER.glob("*.yaml"))}
+
+
+def load(
+    source: str | Path | Mapping[str, Any] | Recipe, overrides: Sequence[str] = (), *, allow_code: bool = False
+) -> Recipe:
+    """Read a recipe and apply ``key=value`` overrides.
+
+    Args:
+        source: a YAML file, the name of a shipped recipe, a mapping, or a recipe.
+        overrides: dotted keys, such as ``train.steps=10``, ``advantage=rloo`` or ``objective.0.low=0.1``.
+        allow_code: whether ``use:`` may import code of the user.
+
+    Raises:
+        RecipeError, UnknownNameError, DataError: with file, line and key of the problem.
+
+    Example:
+        >>> recipe = load({"task": "arithmetic"}, ["advantage=rloo", "train.steps=3"])
+        >>> recipe.advantage[0].use, recipe.train.steps
+        ('rloo', 3)
+    """
+    if isinstance(source, Recipe):
+        data, lines, name = source.data(), {}, source.name
+        origin = dict(source.origin)
+    elif isinstance(source, Mapping):
+        data, lines, name, origin = dict(source), {}, str(source.get("name", "")), {}
+    else:
+        path = _find(source)
+        data, lines = read_yaml(path)
+        name = path.stem
+        origin = {key: f"{path.name}:{line}" for key, line in lines.items()}
+    for text in overrides:
+        data = apply_override(data, text)
+        origin[text.partition("=")[0]] = f"override {text}"
+    data.setdefault("name", name)
+    return _validate(
+        data, Source(str(source) if isinstance(source, (str, Path)) else "recipe", lines), origin, allow_code
+    )
+
+
+def _find(source: str | Path) -> Path:
+    path = Path(source)
+    if path.is_file():
+        return path
+    if path.is_dir() and (path / "recipe.yaml").is_file():
+        return path / "recipe.yaml"
+    known = shipped()
+    if str(source) in known:
+        return known[str(source)]
+    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
+        near = [str(p) for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        close = difflib.get_close_matches(str(path), near, n=1)
+        raise DataError(
+            "no such recipe file", where=str(path), fix=f"did you mean {close[0]}?" if close else "guerdon list recipes"
+        )
+    raise UnknownNameError("recipe", str(source), known)
+
+
+def _validate(data: dict, source: Source, origin: Mapping[str, str], allow_code: bool) -> Recipe:
+    _known_keys(data, Recipe, "", source)
+    try:
+        return Recipe.model_validate({**data, "origin": dict(origin), "allow_code": allow_code})
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(p) for p in first["loc"])
+        expected = (first.get("ctx") or {}).get("expected")
+        if first["type"] == "missing":
+            raise RecipeError(
+                f"{path!r} is missing", where=source.at(path.rpartition(".")[0]), fix=f"add {path}: to the recipe"
+            ) from None
+        raise RecipeError(first["msg"], where=source.at(path), seen=first["input"], allowed=expected) from None
+
+
+def _known_keys(data: Any, model: type[BaseModel], path: str, source: Source) -> None:
+    if not isinstance(data, Mapping):
+        return
+    fields = {n: f for n, f in model.model_fields.items() if n not in ("origin", "allow_code")}
+    for key, value in data.items():
+        if key not in fields:
+            where = source.at(f"{path}.{key}".strip("."))
+            raise UnknownNameError("key of the recipe" if not path else f"key of {path}", str(key), fields, where=where)
+        inner = _inner_model(fields[key].annotation)
+        if inner is not None and inner is not Entry:
+            _known_keys(value, inner, f"{path}.{key}".strip("."), source)
+
+
+def _inner_model(annotation: Any) -> type[BaseModel] | None:
+    for candidate in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
