@@ -1,0 +1,1 @@
+"""What runs a pipeline: the native engine here; other trainers through adapters, and nothing else imports those."""

@@ -1,0 +1,1 @@
+"""The laptop engine: real causal language models on a CPU or one GPU."""
