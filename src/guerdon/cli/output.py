@@ -44,31 +44,45 @@ def width(limit: int = 160) -> int:
     return min(shutil.get_terminal_size().columns, limit) if sys.stdout.isatty() else 10**6
 
 
-def table(rows: Sequence[Sequence[object]], header: Sequence[str], *, columns: int | None = None) -> str:
-    """Rows as aligned text; the last column is cut to the terminal.
+def table(
+    rows: Sequence[Sequence[object]], header: Sequence[str], *, columns: int | None = None, wrap: bool = False
+) -> str:
+    """Rows as aligned text; the last column is cut to the terminal, or wrapped inside its column.
 
     Example:
         >>> print(table([["a", 1], ["bb", 22]], ["name", "n"]))
         name  n
         a     1
         bb    22
+        >>> print(table([["a", "one two three four"]], ["name", "what"], columns=20, wrap=True))
+        name  what
+        a     one two three
+              four
     """
     cells = [[str(c) for c in row] for row in [header, *rows]]
     sizes = [max(len(r[i]) for r in cells) for i in range(len(header))]
     left = sum(sizes[:-1]) + 2 * (len(sizes) - 1)
-    room = max((columns or width()) - left, 16)
+    room = max((columns or width()) - left, 14)
     lines = []
     for row in cells:
+        start = "".join(c.ljust(s + 2) for c, s in zip(row[:-1], sizes[:-1], strict=True))
+        if wrap:
+            lines += _column(start, row[-1], room, left)
+            continue
         last = row[-1] if len(row[-1]) <= room else row[-1][: room - 1] + "…"
-        lines.append("  ".join([*(c.ljust(s) for c, s in zip(row[:-1], sizes[:-1], strict=True)), last]).rstrip())
+        lines.append((start + last).rstrip())
     return "\n".join(lines)
 
 
-def indent(text: str, by: str = "  ") -> str:
-    """A paragraph wrapped to the terminal and indented; lines that are already laid out stay."""
+def _column(start: str, text: str, room: int, left: int) -> list[str]:
+    pieces = textwrap.wrap(text, room) or [""]
+    return [(start + pieces[0]).rstrip(), *(" " * left + p for p in pieces[1:])]
+
+
+def indent(text: str, by: str = "  ", *, fill: bool = False) -> str:
+    """Text indented; ``fill`` wraps its long lines to the terminal."""
     room = min(width(), 120) - len(by)
-    out = []
-    for line in text.splitlines():
-        keep = not line.strip() or line.startswith(" ") or len(line) <= room
-        out += [by + line] if keep else textwrap.wrap(line, room, initial_indent=by, subsequent_indent=by)
-    return "\n".join(line.rstrip() for line in out)
+    lines = text.splitlines()
+    if fill:
+        lines = [piece for line in lines for piece in (textwrap.wrap(line, room) or [""])]
+    return "\n".join((by + line).rstrip() for line in lines)
