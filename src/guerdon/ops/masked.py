@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from guerdon.errors import NumericsError
+from guerdon.errors import NumericsError, RecipeError
 
 
 def zeroed(x: Tensor, mask: Tensor) -> Tensor:
@@ -59,3 +59,27 @@ def masked_whiten(x: Tensor, mask: Tensor, *, eps: float = 1e-8) -> Tensor:
     """
     mean = masked_mean(x, mask, eps=eps)
     return (x - mean) * torch.rsqrt(masked_var(x, mask, eps=eps) + eps)
+
+
+def masked_quantile(x: Tensor, mask: Tensor, q: float) -> Tensor:
+    """Quantile over the mask with linear interpolation; NaN where the mask is empty.
+
+    Sorts instead of calling ``torch.quantile``, which refuses more than 16 million values.
+
+    Raises:
+        RecipeError: ``q`` is not in [0, 1].
+
+    Example:
+        >>> x = torch.tensor([1.0, 2.0, 4.0, 99.0])
+        >>> masked_quantile(x, torch.tensor([True, True, True, False]), 0.75).item()
+        3.0
+    """
+    if not 0.0 <= q <= 1.0:
+        raise RecipeError("a quantile must lie in [0, 1]", seen=q)
+    kept = x[mask.bool()].sort().values
+    if not len(kept):
+        return torch.full((), float("nan"), dtype=x.dtype, device=x.device)
+    place = q * (len(kept) - 1)
+    below = int(place)
+    above = min(below + 1, len(kept) - 1)
+    return torch.lerp(kept[below], kept[above], place - below)

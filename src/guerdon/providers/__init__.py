@@ -1,0 +1,1 @@
+"""What computes signals from other signals."""
