@@ -195,13 +195,26 @@ class Rollout:
     def data(self) -> dict[str, Any]:
         """Plain data for one JSON line; fields at their default are left out, non-finite numbers become None."""
         out: dict[str, Any] = {}
-        for name, default in _DEFAULTS.items():
-            value = getattr(self, name)
-            if name in ("turns", "steps"):
-                value = [dataclasses.asdict(t) for t in value]
-            if name not in _ALWAYS and (value == default or value in ([], (), {})):
-                continue
-            out[name] = _finite(value)
+        values = self.__dict__
+        for name, default, always in _PLAN:
+            value = values[name]
+            kind = type(value)
+            # a step writes hundreds of rollouts: the common kinds are told apart without calls
+            if kind is str or kind is int or kind is bool:
+                if always or value != default:
+                    out[name] = value
+            elif value is None:
+                if default is not None:
+                    out[name] = None
+            elif kind is float:
+                if always or value != default:
+                    out[name] = value if math.isfinite(value) else None
+            elif kind is tuple or kind is list or kind is dict:
+                if value:
+                    rows = [dataclasses.asdict(t) for t in value] if name in ("turns", "steps") else value
+                    out[name] = _finite(rows)
+            elif always or not (value == default or value in ([], (), {})):
+                out[name] = _finite(value)
         return out
 
     @classmethod
@@ -241,13 +254,24 @@ _DEFAULTS = {
     )
     for f in dataclasses.fields(Rollout)
 }
+_PLAN = tuple((name, default, name in _ALWAYS) for name, default in _DEFAULTS.items())
 
 
 def _finite(value: Any) -> Any:
+    kind = type(value)
+    if kind is str or kind is int or kind is bool or value is None:
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    return value
+    if kind is dict or isinstance(value, Mapping):
+        return {k: v if type(v) is str else _finite(v) for k, v in value.items()}
+    return _column(value) if isinstance(value, (list, tuple)) else value
+
+
+def _column(values: Sequence[Any]) -> list[Any]:
+    # a sum is finite only when every number in it is: one call instead of one per token
+    try:
+        plain = not (values and type(values[0]) is str) and math.isfinite(sum(values))
+    except (TypeError, OverflowError):
+        plain = False
+    return list(values) if plain else [_finite(v) for v in values]
