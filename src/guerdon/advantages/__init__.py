@@ -1,1 +1,29 @@
 """Returns to per-decision advantages: estimators, and transforms that take an advantage in."""
+
+from __future__ import annotations
+
+from guerdon.advantages.gae import gae
+from guerdon.advantages.gdpo import gdpo
+from guerdon.advantages.gpg import gpg
+from guerdon.advantages.grpo import grpo
+from guerdon.advantages.identity import identity
+from guerdon.advantages.opo import opo
+from guerdon.advantages.optimal_token_baseline import optimal_token_baseline
+from guerdon.advantages.pass_at_k import pass_at_k
+from guerdon.advantages.reward_to_go import reward_to_go
+from guerdon.advantages.rloo import rloo
+from guerdon.advantages.whiten import whiten
+
+__all__ = [
+    "gae",
+    "gdpo",
+    "gpg",
+    "grpo",
+    "identity",
+    "opo",
+    "optimal_token_baseline",
+    "pass_at_k",
+    "reward_to_go",
+    "rloo",
+    "whiten",
+]

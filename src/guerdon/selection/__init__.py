@@ -1,0 +1,11 @@
+"""Which tasks and samples are trained on.
+
+A filter returns ``keep``, a boolean per row: rows that are False leave the batch before the advantage is computed.
+"""
+
+from __future__ import annotations
+
+from guerdon.selection.group_filter import GroupFilter
+from guerdon.selection.sample_filter import sample_filter
+
+__all__ = ["GroupFilter", "sample_filter"]

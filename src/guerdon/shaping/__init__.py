@@ -1,0 +1,9 @@
+"""Scores to scores: weights, prices and scales, applied before the advantage."""
+
+from __future__ import annotations
+
+from guerdon.shaping.kl_reward import kl_reward
+from guerdon.shaping.standardize import standardize
+from guerdon.shaping.weighted_sum import weighted_sum
+
+__all__ = ["kl_reward", "standardize", "weighted_sum"]
