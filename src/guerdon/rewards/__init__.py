@@ -1,0 +1,1 @@
+"""Rewards: rollouts to scores with a status."""

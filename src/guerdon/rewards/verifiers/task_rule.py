@@ -1,0 +1,47 @@
+"""Tasks with many right answers: any of the accepted ones will do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from guerdon.method import method
+from guerdon.providers.answers import same_length
+from guerdon.records import Task, Verdict
+from guerdon.rewards.verifiers._rows import Row, failed, scored, unscored, verdict
+
+
+@method(tags=("several answers",), default_source="ours")
+def task_rule(answer: Sequence[str | None], task: Sequence[Task]) -> Verdict:
+    r"""Accept any answer of the task's own list of right ones.
+
+    .. math:: s_i = \mathbb{1}[a_i \in task_i.accepted]
+
+    Args:
+        answer: parsed answers, ``""`` or None for none; white space inside is ignored.
+        task: the task of every row; reads ``fields["accepted"]``, the right answers in their one spelling.
+
+    Returns:
+        1 or 0, scored; no answer failed with 0; a task without accepted answers unscored. Another spelling of a right
+        answer (``03+4`` for ``3+4``) is wrong, so the number of modes is exactly the number of accepted answers.
+
+    Raises:
+        DataError: the columns have different lengths.
+
+    Example:
+        >>> t = Task("1", "?+?=4", fields={"accepted": ("0+4", "1+3", "2+2", "3+1", "4+0")})
+        >>> task_rule(["1+3", "2 + 2", "1+4"], [t, t, t]).score
+        [1.0, 1.0, 0.0]
+
+    Source: the exploration tasks of this library.
+    Differs: nothing.
+    """
+    same_length("task_rule", answer=answer, task=task)
+    return verdict(_row(a or "", t) for a, t in zip(answer, task, strict=True))
+
+
+def _row(answer: str, task: Task) -> Row:
+    accepted = task.fields.get("accepted") or ()
+    if isinstance(accepted, str) or not accepted:
+        return unscored("the task lists no accepted answers")
+    plain = "".join(answer.split())
+    return scored(plain in accepted) if plain else failed("no answer found")
