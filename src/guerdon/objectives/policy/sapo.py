@@ -48,6 +48,7 @@ def sapo(
     Source: Gao et al. 2025, eq. 5 and 6.
     Differs: nothing; verl and TRL always reduce it by the mean over rows of the mean over decisions.
     """
-    tau = torch.where(advantage > 0, tau_pos, tau_neg).to(log_ratio.dtype)
+    # torch.where on two plain floats would round them to float32
+    tau = torch.where(advantage > 0, log_ratio.new_tensor(tau_pos), log_ratio.new_tensor(tau_neg))
     ratio = log_ratio.clamp(-max_log_ratio, max_log_ratio).exp()
     return -advantage * torch.sigmoid(tau * (ratio - 1.0)) * (4.0 / tau)

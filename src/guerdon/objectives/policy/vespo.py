@@ -68,7 +68,7 @@ def vespo(
     d = zeroed(log_ratio.detach(), mask).clamp(-max_log_ratio, max_log_ratio)
     log_w = d.sum(1, keepdim=True).clamp(_LOWEST, max_log_ratio)
     up = advantage >= 0
-    k = torch.where(up, k_pos, k_neg).to(d.dtype)
-    lam = torch.where(up, lam_pos, lam_neg).to(d.dtype)
+    k = torch.where(up, d.new_tensor(k_pos), d.new_tensor(k_neg))
+    lam = torch.where(up, d.new_tensor(lam_pos), d.new_tensor(lam_neg))
     phi = (lam + k * log_w - lam * log_w.exp()).exp()
     return -phi * advantage * logp
