@@ -41,7 +41,7 @@ class Job:
         """``finished``, ``stopped`` or ``new``."""
         if (self.path / "summary.json").is_file():
             return "finished"
-        return "stopped" if (self.path / "recipe.yaml").is_file() else "new"
+        return "stopped" if (self.path / "run.json").is_file() else "new"
 
 
 def plan(source: str, overrides: Sequence[str], cells: Sequence[Cell], out: Path, *, allow_code: bool) -> list[Job]:
@@ -102,13 +102,14 @@ def _here(job: Job) -> None:
     import guerdon
 
     if job.state == "stopped":
-        guerdon.resume(job.path)
+        guerdon.resume(job.path, allow_code=job.recipe.allow_code)
     else:
         guerdon.train(job.recipe, out=job.path, allow_code=job.recipe.allow_code)
 
 
 def _child(job: Job, workers: int) -> None:
-    command = ("resume", str(job.path)) if job.state == "stopped" else ("train", *job.arguments)
+    again = ("resume", str(job.path), *(["--allow-code"] if job.recipe.allow_code else []))
+    command = again if job.state == "stopped" else ("train", *job.arguments)
     threads = str(max(1, (os.cpu_count() or 1) // workers))
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, *command, "--quiet", "--json"], capture_output=True, text=True, check=False,

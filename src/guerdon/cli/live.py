@@ -132,10 +132,15 @@ def warm_start(info: Mapping[str, Any]) -> str:
 
 
 def trouble(metrics: Mapping[str, float]) -> str:
-    """Counts of what went wrong in a step: unscored completions and failures by cause."""
-    found = [(k.rpartition("/")[2], v) for k, v in metrics.items()
-             if (k == "status/unscored" or k.startswith("failure/")) and v]  # fmt: skip
-    return "  ".join(f"{name} {value:g}" for name, value in found)
+    """Share of scores that our side failed to give in a step; empty when there is none."""
+    share = metrics.get("status/unscored", 0.0)
+    return f"unscored {share:.1%}" if share else ""
+
+
+def failures(metrics: Mapping[str, float], most: int = 3) -> str:
+    """The most frequent reasons why completions failed, with their shares."""
+    found = sorted(((v, k) for k, v in metrics.items() if k.startswith("failure/") and v), reverse=True)
+    return ", ".join(f"{key.removeprefix('failure/')} {share:.1%}" for share, key in found[:most])
 
 
 class PlainView(Callback):
@@ -199,7 +204,7 @@ class LiveView(Callback):
         self.traces: dict[str, Trace] = {label: Trace() for label, _, _ in ROWS}
         self.title, self.step, self.total = "", 0, 0
         self.time: Mapping[str, float] = {}
-        self.evaluated, self.trouble, self.unscored = "", "", 0.0
+        self.evaluated, self.failed, self.unscored, self.worst = "", "", 0.0, 0.0
         self.messages: list[tuple[str, str]] = []
         self.opened = self.now()
         self.drawn, self.spent, self.draws = -math.inf, 0.0, 0
@@ -223,8 +228,8 @@ class LiveView(Callback):
             value = metrics.get(key, time.get(key))
             if value is not None:
                 self.traces[label].add(value)
-        self.unscored += metrics.get("status/unscored", 0.0)
-        self.trouble = trouble(metrics) or self.trouble
+        self.unscored, self.failed = metrics.get("status/unscored", 0.0), failures(metrics)
+        self.worst = max(self.worst, self.unscored)
         self.draw()
 
     def on_eval(self, step: int, metrics: Mapping[str, float]) -> None:
@@ -281,8 +286,10 @@ class LiveView(Callback):
             if trace.points or not math.isnan(trace.last):
                 body.add_row(label, trace.line(), style.format(trace.last))
         notes = [Text(self.evaluated)] if self.evaluated else []
-        if self.unscored or self.trouble:
-            notes.append(Text(f"unscored so far {self.unscored:g}   last: {self.trouble}", style="yellow"))
+        if self.failed:
+            notes.append(Text(f"failed: {self.failed}", style="dim"))
+        if self.worst:
+            notes.append(Text(f"unscored {self.unscored:.1%}, at worst {self.worst:.1%}", style="yellow"))
         colours = {"warning": "yellow", "error": "bold red"}
         notes += [Text(f"{level}: {text}", style=colours.get(level, "dim")) for level, text in self.messages]
         return Group(Text(self.title, style="bold", no_wrap=True, overflow="ellipsis"), head, body, *notes)

@@ -107,10 +107,17 @@ def check(recipe: Recipe) -> dict[str, list[str]]:
     from guerdon.component import build
     from guerdon.registry import resolve
 
+    if recipe.policy.use == "tiny":
+        # nothing has to be fetched or loaded, so the whole set-up can be tried, with the task's prompts
+        from guerdon.engines.native.run import prepare
+
+        prepare(recipe)
     names: dict[str, list[str]] = {key: [] for key in STAGES}
     for key, i, entry in components(recipe):
         where = key if key == "task" else f"{key}.{i}"
-        found = resolve(entry.reference, stage=key, allow_code=recipe.allow_code, where=where)
+        # a task may carry the name of one of its data sets behind a slash
+        name = entry.use.partition("/")[0] if key == "task" else entry.reference
+        found = resolve(name, stage=key, allow_code=recipe.allow_code, where=where)
         if key != "task":  # a task is made by its own builder, which may read files
             build(found, entry.params, where=where)
         names[key].append(entry.name or entry.reference)
