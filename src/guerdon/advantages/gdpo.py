@@ -22,7 +22,6 @@ from guerdon.ops.groups import Groups, broadcast, groups
     scope="rollout_batch",
     tags=("critic-free", "multi-objective"),
     traits=("whole_group",),
-    golden="baselines-advantages",
     sources={"weights": "code", "order": "paper", "scale": "code", "eps": "code"},
 )
 def gdpo(

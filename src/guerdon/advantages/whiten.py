@@ -17,7 +17,6 @@ from guerdon.ops.masked import masked_mean, masked_var, masked_whiten, zeroed
     scope="rollout_batch",
     tags=("normalisation",),
     traits=("shift_invariant",),
-    golden="baselines-advantages",
     sources={"by": "code", "eps": "code"},
 )
 def whiten(

@@ -12,7 +12,6 @@ from guerdon.method import Paper, method
 @method(
     paper=Paper("arXiv:1707.06347", "Proximal Policy Optimization Algorithms", "advantage/baselines"),
     writes=("token_reward",),
-    golden="baselines-advantages",
 )
 def token_reward(reward: Float[Tensor, " batch"], mask: Bool[Tensor, "batch time"]) -> Float[Tensor, "batch time"]:
     r"""The score of a row on its last valid decision, 0 on all others.

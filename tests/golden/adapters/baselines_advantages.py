@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from tests.golden.support import Exclusion
 from torch import Tensor
 
 from guerdon.advantages import (
@@ -18,11 +19,8 @@ from guerdon.advantages import (
     reward_to_go,
     rloo,
 )
-from guerdon.errors import DataError
 from guerdon.ops.masked import masked_whiten
 from guerdon.providers.token_reward import token_reward
-from tests.golden.support import Exclusion
-
 
 Case = Mapping[str, Any]
 
@@ -51,11 +49,6 @@ def _has_empty_row(case: Case) -> bool:
     return bool((~_mask(case).any(1)).any())
 
 
-def _pays_outside(case: Case) -> bool:
-    given = _tensor(case, "token_level_rewards")
-    return given is not None and bool((given[~_mask(case)] != 0).any())
-
-
 def _dense(case: Case) -> bool:
     given = _tensor(case, "token_level_rewards")
     return given is not None and not torch.equal(given * _mask(case), token_reward(given.sum(1), _mask(case)))
@@ -65,6 +58,11 @@ def _has_lone_row(case: Case) -> bool:
     return bool((torch.bincount(_groups(case)) == 1).any())
 
 
+def _has_empty_group(case: Case) -> bool:
+    group = _groups(case)
+    return bool((torch.bincount(group, weights=_mask(case).sum(1).double()) == 0).any())
+
+
 EXCLUDED: tuple[Exclusion, ...] = (
     Exclusion(
         output="otb*",
@@ -72,11 +70,20 @@ EXCLUDED: tuple[Exclusion, ...] = (
         reason="the running weight of the reference also adds positions outside the mask; with holes only ours is "
         "independent of what stands there",
     ),
+    *(
+        Exclusion(
+            output=name,
+            when=_has_empty_row,
+            reason="the reference writes the score of a row without decisions at the end of its padding and lets it "
+            "enter the baseline; ours has no decision that could have received it",
+        )
+        for name in ("rfpp_baseline*", "otb*")
+    ),
     Exclusion(
-        output="*",
-        when=lambda case: _has_empty_row(case) and _pays_outside(case),
-        reason="the reference writes the score of a row without decisions at the end of its padding, so its group "
-        "statistics contain a reward that no decision received",
+        output="opo*",
+        when=_has_empty_group,
+        reason="the reference divides by the length of the group, 0/0 where none of its rows has a decision; "
+        "the advantage of no decision is 0",
     ),
     Exclusion(
         output="passk*",
@@ -153,8 +160,7 @@ def _outcome(case: Case) -> dict[str, Any]:
 def _or_error(score: Tensor, group: Tensor, mask: Tensor, scale: bool) -> Any:
     try:
         return pass_at_k(score, group, mask, scale=scale)
-    except DataError as error:
-        assert isinstance(error, ValueError)
+    except ValueError:
         return "ValueError"
 
 
