@@ -102,6 +102,14 @@ def test_weights_do_not_depend_on_the_loss_and_keep_its_dtype(mode):
         assert torch.equal(x.grad, aggregate_weights(MASK, mode, dtype=dtype))
 
 
+def test_half_precision_counts_exactly():
+    # 257 is no bfloat16: counted in that type it would be 256
+    mask = torch.ones(257, 1, dtype=torch.bool)
+    weights = aggregate_weights(mask, "token_mean", dtype=torch.bfloat16)
+    assert weights.dtype == torch.bfloat16
+    assert weights[0].item() == torch.tensor(1 / 257).to(torch.bfloat16).item()
+
+
 def test_losses_per_row_reduce_over_the_rows_that_count():
     row, scored = torch.tensor([1.0, 3.0, torch.nan]), torch.tensor([True, True, False])
     assert aggregate(row, scored, "sample_mean").item() == 2.0

@@ -62,7 +62,8 @@ def aggregate_weights(
     """
     if mode not in AGGREGATES:
         raise RecipeError("unknown aggregate", seen=mode, allowed=AGGREGATES)
-    kind = dtype or (mask.dtype if mask.is_floating_point() else torch.get_default_dtype())
+    wanted = dtype or (mask.dtype if mask.is_floating_point() else torch.get_default_dtype())
+    kind = torch.promote_types(wanted, torch.float32)  # half precision cannot count beyond a few hundred
     m = mask.to(kind).reshape(len(mask), -1)
     size = m.sum(1, keepdim=True)
     per_row = m / (size + eps).clamp_min(eps or 1.0)
@@ -79,7 +80,7 @@ def aggregate_weights(
         weights = per_row * _class_weights(size > 0, class_id, total, kind)
     else:
         weights = per_row / count
-    return (weights * shards).reshape(mask.shape)
+    return (weights * shards).to(wanted).reshape(mask.shape)
 
 
 def aggregate(

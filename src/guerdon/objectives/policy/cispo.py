@@ -54,6 +54,7 @@ def cispo(
         RecipeError: ``one_sided`` with a cap below 1, which would shrink every on-policy gradient.
 
     Example:
+        >>> import torch
         >>> lr, lp = torch.log(torch.tensor([[1.5, 0.5]])), torch.tensor([[-1.0, -2.0]])
         >>> loss, clipped = cispo(lr, lp, torch.ones(1, 2))
         >>> [round(v, 4) for v in loss[0].tolist()], clipped[0].tolist()  # 1.2 * 1, 0.8 * 2
