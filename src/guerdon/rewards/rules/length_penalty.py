@@ -76,7 +76,8 @@ def length_penalty(
         >>> length_penalty(n, max_length=100, buffer=20).tolist()
         [0.0, 0.0, -0.5, -1.0, -2.0]
 
-    Source: Fu et al. 2025 (released shaper: 0.01 per token above 300); Yu et al. 2025, soft overlong punishment; Mukobi et al. 2023.
+    Source: Fu et al. 2025 (released shaper: 0.01 per token above 300); Yu et al. 2025, soft overlong punishment;
+        Mukobi et al. 2023, the logarithm of the characters.
     Differs: DAPO's paper bounds the penalty at -factor past the limit, verl does not; ``floor`` chooses.
     """
     if unit == "char":
