@@ -20,6 +20,7 @@ from guerdon.errors import RunError
 from guerdon.runtime.files import DISK, TEMP, Disk, atomic_write, disk_errors
 from guerdon.runtime.manifest import (
     damaged,
+    discard,
     is_slug,
     listing,
     note,
@@ -171,7 +172,4 @@ def _prune(folder: Path, step: int, keep: int, disk: Disk) -> None:
     later = [path for at, path in listing(folder) if at > step]
     for path in [*later, *earlier[keep:]]:
         if path.name not in spared:
-            # first under a name that no reader opens: a kill halfway through must not leave a torn checkpoint
-            gone = path.with_name(f"{TEMP}gone-{path.name}")
-            disk.replace(path, gone)
-            disk.remove(gone)
+            discard(path, disk=disk)

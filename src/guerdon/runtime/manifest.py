@@ -67,7 +67,7 @@ def write_folder(
         write_new(temp / MANIFEST, [manifest], disk=disk)
         disk.sync_folder(temp)
         if path.exists():
-            disk.remove(was)
+            discard(was, disk=disk)
             disk.replace(path, was)
         disk.replace(temp, path)
     except BaseException:
@@ -75,8 +75,16 @@ def write_folder(
             disk.remove(temp)
         raise
     disk.sync_folder(path.parent)
-    disk.remove(was)
+    discard(was, disk=disk)
     return path
+
+
+def discard(path: Path, *, disk: Disk = DISK) -> None:
+    """Delete a folder, if it is there, so that a kill halfway leaves nothing that looks like a checkpoint."""
+    if path.exists():
+        gone = temp_name(path)
+        disk.replace(path, gone)
+        disk.remove(gone)
 
 
 def listing(folder: str | Path) -> list[tuple[int, Path]]:

@@ -95,10 +95,9 @@ def _stays(optimizer: torch.optim.Optimizer, index: int, name: str) -> bool:
 def _setting(now: Any, value: Tensor) -> Any:
     if isinstance(now, Tensor):
         return value.to(now.device, now.dtype, copy=True)
-    numbers = value.tolist()
     if isinstance(now, (tuple, list)):
-        return type(now)(numbers)
-    return int(numbers) if isinstance(now, int) else numbers
+        return type(now)(value.tolist())
+    return int(value.item()) if isinstance(now, int) else value.item()
 
 
 def _mismatch(optimizer: torch.optim.Optimizer, seen: str) -> RunError:

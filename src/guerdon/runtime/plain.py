@@ -119,4 +119,4 @@ def tensor_pieces(group: Mapping[str, Tensor], where: str = "") -> Iterator[byte
     for name in order:
         plain = group[name].detach().to("cpu").contiguous().reshape(-1)
         if plain.numel():
-            yield memoryview(plain.view(torch.uint8).numpy())
+            yield plain.view(torch.uint8).numpy().data
