@@ -35,6 +35,7 @@ def jsonl_rows(file: Path) -> Rows:
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         where = f"{file}:{number + 1}"
         yield where, _damaged(where, error)
+        return
     except OSError as error:
         raise DataError(
             f"the file cannot be read: {error.strerror}", where=str(file), fix="check its rights"

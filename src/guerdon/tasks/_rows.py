@@ -44,12 +44,12 @@ def existing(path: str) -> Path:
         return file
     if file.is_dir():
         raise DataError("a folder, where a file is needed", where=path, fix="name a file in it, or format: huggingface")
-    parent = file.parent
+    parent, hub = file.parent, "(a data set of the hub needs format: huggingface)"
     if not parent.is_dir():
-        raise DataError("no such file", where=path, fix=f"there is no folder {str(parent)!r} either: check the path")
+        raise DataError("no such file", where=path, fix=f"there is no folder {str(parent)!r}: check the path {hub}")
     close = nearest(file.name, [p.name for p in parent.iterdir()])
     hint = f"did you mean {', '.join(repr(str(parent / c)) for c in close)}?" if close else "check the path"
-    raise DataError("no such file", where=path, fix=f"{hint} (a data set of the hub needs format: huggingface)")
+    raise DataError("no such file", where=path, fix=f"{hint} {hub}")
 
 
 def _format_of(path: str) -> str:
