@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from guerdon.conformance.check import check
+from guerdon.conformance.scaffold import RED, write
 from guerdon.conformance.suite import applicable, run
 from guerdon.errors import RecipeError, UnknownNameError
+from guerdon.method import _LOCAL
 from guerdon.registry import get
 
 
@@ -20,8 +23,25 @@ def test_by_name_preset_dotted_and_file() -> None:
     assert spec.origin is not None
     for target in ("grpo", "dr_grpo", "guerdon.advantages.grpo.grpo", Path(spec.origin)):
         report = check(target, cases=1, only=["row_order", "contract"])
-        assert [m.name for m in report.methods] == ["grpo"]
+        assert [m.name for m in report.methods] == ["dr_grpo" if target == "dr_grpo" else "grpo"]
         assert report.ok
+
+
+def test_a_preset_is_checked_with_its_own_hyper_parameters() -> None:
+    # grpo/verl pays a lone row its raw reward, on purpose: the default does not
+    assert check("grpo", only=["one_sample"]).ok
+    assert not check("grpo/verl", only=["one_sample"]).ok
+
+
+def test_the_name_of_a_file_in_this_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("shaping", "my_local_rule", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    try:
+        report = check("my_local_rule")
+    finally:
+        _LOCAL.pop("my_local_rule", None)
+        sys.modules.pop("my_local_rule", None)
+    assert [r.check for r in report.methods[0].results if r.status == "failed"] == [RED]
 
 
 def test_text_and_data_agree() -> None:

@@ -330,6 +330,6 @@ def test_the_failing_input_is_small_and_can_be_pasted(broken) -> None:
     assert result.case.length("time") == 1
     scope: dict[str, Any] = {"torch": torch}
     exec(result.case.show(("reward", "group_id", "mask")), scope)
-    assert lone_baseline(scope["reward"], torch.arange(1), scope["mask"]).abs().max() > 1e-6
+    assert lone_baseline(scope["reward"], scope["group_id"], scope["mask"]).abs().max() > 1e-6
     assert "reward = torch.tensor([" in result.text()
     assert set(result.data()) == {"check", "status", "reason", "input"}

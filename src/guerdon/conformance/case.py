@@ -125,7 +125,7 @@ class Case:
                 out.extend(_consistent(self.select(axis, k)) for k in kept)
         for name, value in self.floats().items():
             for digits in (0, 1):
-                rounded = torch.round(value, decimals=digits)
+                rounded = torch.round(value, decimals=digits) + 0.0  # no negative zeros
                 if not same(rounded, value):
                     out.append(self.replace(**{name: rounded}))
         return out

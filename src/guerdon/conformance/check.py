@@ -12,7 +12,7 @@ from typing import Any
 
 from guerdon import registry
 from guerdon.conformance.suite import Result, run
-from guerdon.errors import GuerdonError, RecipeError
+from guerdon.errors import GuerdonError, RecipeError, UnknownNameError
 from guerdon.method import Method, registered
 
 
@@ -69,8 +69,8 @@ def check(
     """Run the suite on a method.
 
     Args:
-        target: a name, alias or preset; a dotted path ``package.module.function``; or a Python file, whose methods
-            are all checked.
+        target: a name, alias or preset; a dotted path ``package.module.function``; a Python file, whose methods
+            are all checked; or the name of such a file in this folder.
         seed: start of the random inputs.
         cases: inputs per property.
         only: names of properties; all of them when empty.
@@ -88,19 +88,32 @@ def check(
         True
     """
     chosen = tuple(only)
-    found = methods_of(target, allow_code=allow_code)
-    reports = tuple(
-        MethodReport(m.card.name, m.card.stage, tuple(run(m, seed=seed, cases=cases, only=chosen))) for m in found
-    )
-    return Report(reports, seed, cases)
+    reports = []
+    for found in resolve(target, allow_code=allow_code):
+        method, preset = found.method, found.preset
+        results = run(method, seed=seed, cases=cases, only=chosen, params=preset.params if preset else None)
+        reports.append(MethodReport(preset.name if preset else method.card.name, method.card.stage, tuple(results)))
+    return Report(tuple(reports), seed, cases)
+
+
+def resolve(target: str | Path, *, allow_code: bool = True) -> list[registry.Resolved]:
+    """What a name, dotted path or file stands for; a preset keeps its hyper-parameters."""
+    text = str(target)
+    if isinstance(target, Path) or text.endswith(".py"):
+        return [registry.Resolved(m) for m in _from_file(Path(target), allow_code)]
+    here = Path(f"{text}.py")
+    try:
+        return [registry.resolve(text, allow_code=allow_code, where="check")]
+    except UnknownNameError:
+        # the name of a method that was just written into this folder
+        if text.isidentifier() and here.is_file():
+            return [registry.Resolved(m) for m in _from_file(here, allow_code)]
+        raise
 
 
 def methods_of(target: str | Path, *, allow_code: bool = True) -> list[Method]:
     """Methods that a name, dotted path or file stands for."""
-    text = str(target)
-    if isinstance(target, Path) or text.endswith(".py"):
-        return _from_file(Path(target), allow_code)
-    return [registry.resolve(text, allow_code=allow_code, where="check").method]
+    return [found.method for found in resolve(target, allow_code=allow_code)]
 
 
 def _from_file(path: Path, allow_code: bool) -> list[Method]:

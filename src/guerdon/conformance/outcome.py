@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
 from guerdon.conformance.case import Axes, Case, NotApplicable, PropertyError
 from guerdon.conformance.outputs import Leaf, mismatch
-from guerdon.conformance.subject import Subject
+from guerdon.conformance.subject import Subject, hyper_parameters
 from guerdon.conformance.values import specs
-from guerdon.errors import DataError, NumericsError
+from guerdon.errors import DataError, NumericsError, RecipeError
 from guerdon.records.model import Finding, Verdict
 from guerdon.signals import SIGNALS
 
@@ -142,27 +144,36 @@ def optional(s: Subject, case: Case) -> None:
     if not names:
         raise NotApplicable("no optional input")
     kept = {n: v for n, v in case.signals.items() if n not in names}
-    _finite(s, case, s.call(Case(kept, {n: case.axes[n] for n in kept}, case.seed)))
+    less = Case(kept, {n: case.axes[n] for n in kept}, case.seed)
+    try:
+        found = s.call(less)
+    except RecipeError as error:
+        if s.params == hyper_parameters(s.method, {}):
+            raise
+        raise NotApplicable(f"needed with these hyper-parameters: {error.what}") from None
+    _finite(s, less, found)
 
 
 def one_sample(s: Subject, case: Case) -> None:
     """Every group has one row: finite, and no advantage where a group baseline is taken."""
     _needs(s, "group_id")
     alone = case.replace(group_id=torch.arange(case.length("batch")), **_if(case, sample_index=0))
-    found = _refusable(s, alone)
-    _finite(s, alone, found)
-    if _grouped(s):
-        _all_zero(found[0], "a group with fewer than two scored rows gives zero advantage")
+    with _shown(alone):
+        found = _refusable(s, alone)
+        _finite(s, alone, found)
+        if _grouped(s):
+            _all_zero(found[0], "a group with fewer than two scored rows gives zero advantage")
 
 
 def all_equal(s: Subject, case: Case) -> None:
     """Every reward is the same: finite, and no advantage where the method is a shift-invariant group baseline."""
     _needs(s, "reward")
     flat = case.replace(reward=torch.full_like(case.signals["reward"], 0.5))
-    found = _refusable(s, flat)
-    _finite(s, flat, found)
-    if _grouped(s) and "shift_invariant" in s.card.traits:
-        _all_zero(found[0], "equal rewards give zero advantage")
+    with _shown(flat):
+        found = _refusable(s, flat)
+        _finite(s, flat, found)
+        if _grouped(s) and "shift_invariant" in s.card.traits:
+            _all_zero(found[0], "equal rewards give zero advantage")
 
 
 def all_masked(s: Subject, case: Case) -> None:
@@ -172,10 +183,11 @@ def all_masked(s: Subject, case: Case) -> None:
     empty = torch.zeros_like(case.signals["mask"])
     changes = {"mask": empty, **_if(case, length=0, think_end=-1, step_id=-1, step_end=0, step_mask=0)}
     blank = case.replace(**{n: v for n, v in changes.items() if n in case.signals})
-    found = _refusable(s, blank)
-    _finite(s, blank, found)
-    if s.card.stage == "advantage":
-        _all_zero(found[0], "an advantage is 0 outside the mask")
+    with _shown(blank):
+        found = _refusable(s, blank)
+        _finite(s, blank, found)
+        if s.card.stage == "advantage":
+            _all_zero(found[0], "an advantage is 0 outside the mask")
 
 
 def unscored_row(s: Subject, case: Case) -> None:
@@ -189,6 +201,11 @@ def unscored_row(s: Subject, case: Case) -> None:
         status = nan.signals["status"].clone()
         status[gone] = 2
         nan = nan.replace(status=status)
+    with _shown(nan):
+        _without_row(s, nan, names, gone)
+
+
+def _without_row(s: Subject, nan: Case, names: list[str], gone: int) -> None:
     with_it = _refusable(s, nan)
     main = with_it[0]
     if main.axes is None or main.axes[:1] != ("batch",) or not isinstance(main.value, Tensor):
@@ -200,7 +217,7 @@ def unscored_row(s: Subject, case: Case) -> None:
     shaped = s.card.stage == "shaping" and main.value.is_floating_point() and names == ["reward"]
     if shaped and not bool(torch.isnan(row).all()):
         raise PropertyError("a row without a score stays NaN, never a number", seen=row.tolist())
-    rest = [i for i in range(case.length("batch")) if i != gone]
+    rest = [i for i in range(nan.length("batch")) if i != gone]
     without = nan.select("batch", rest)
     difference = mismatch(main.value[rest], _refusable(s, without)[0].value, valid=without.valid(main.axes))
     if difference:
@@ -213,10 +230,11 @@ def all_unscored(s: Subject, case: Case) -> None:
     nan = case.replace(**{n: torch.full_like(case.signals[n], float("nan")) for n in names})
     if "status" in nan.signals:
         nan = nan.replace(status=torch.full_like(nan.signals["status"], 2))
-    found = _refusable(s, nan)
-    _finite_unless_row(s, nan, found)
-    if s.card.stage == "advantage" and not s.has("advantage"):
-        _all_zero(found[0], "rows without a score get zero advantage")
+    with _shown(nan):
+        found = _refusable(s, nan)
+        _finite_unless_row(s, nan, found)
+        if s.card.stage == "advantage" and not s.has("advantage"):
+            _all_zero(found[0], "rows without a score get zero advantage")
 
 
 def precision(s: Subject, case: Case) -> None:
@@ -237,6 +255,16 @@ def precision(s: Subject, case: Case) -> None:
         difference = mismatch(low.value, high.value, valid=valid, rtol=2e-3, atol=2e-4)
         if difference:
             raise PropertyError(f"float32 and float64 disagree: {low.path} {difference}")
+
+
+@contextmanager
+def _shown(case: Case) -> Iterator[None]:
+    """A failure shows the degenerate batch itself, not the one it was made from."""
+    try:
+        yield
+    except PropertyError as error:
+        error.case = case
+        raise
 
 
 def _refusable(s: Subject, case: Case) -> list[Leaf]:

@@ -104,8 +104,12 @@ def implied_masks(shapes: list[Axes], names: Mapping[str, Any]) -> list[tuple[st
     return list(found.items())
 
 
-def subject(method: Method) -> Subject:
+def subject(method: Method, given: Mapping[str, Any] | None = None) -> Subject:
     """Prepare a method: choose required hyper-parameters, read the axes of its result.
+
+    Args:
+        method: a registered method.
+        given: hyper-parameters that win over defaults, such as those of a preset.
 
     Example:
         >>> from guerdon import registry
@@ -117,7 +121,7 @@ def subject(method: Method) -> Subject:
         return Subject(method, {}, {}, (), problem=f"a {card.kind} is called by its own protocol")
     try:
         axes = {i.name: axes_for(i.name, i.annotation) for i in card.inputs}
-        params = hyper_parameters(method)
+        params = hyper_parameters(method, given or {})
     except (NotApplicable, MethodError) as error:
         return Subject(method, {}, {}, (), problem=str(error))
     call = method.target.__call__ if method.stateful else method.target
@@ -125,14 +129,17 @@ def subject(method: Method) -> Subject:
     extra = tuple((i.name, i.annotation) for m in reduced(method) for i in m.card.inputs)
     probe = Subject(method, params, axes, (), extra)
     probe = dataclasses.replace(probe, alone=not _refuses_singles(probe))
-    if written and all(all(x in _KNOWN for x in a) for a in written):
-        return dataclasses.replace(probe, out_axes=written)
     try:
         found = probe.call(probe.draw(Sizes(), 0))
     except Exception:  # the checks call it again and report what it raises with its input
-        return probe
-    shapes = [leaf.value.shape if isinstance(leaf.value, torch.Tensor) else (_length(leaf.value),) for leaf in found]
-    return dataclasses.replace(probe, out_axes=tuple(Sizes().axes_of(tuple(s)) for s in shapes))
+        return dataclasses.replace(probe, out_axes=written)
+    shapes = [
+        tuple(leaf.value.shape) if isinstance(leaf.value, torch.Tensor) else (_length(leaf.value),) for leaf in found
+    ]
+    fits = len(written) == len(shapes) and all(len(w) == len(x) for w, x in zip(written, shapes, strict=True))
+    if fits and all(a in _KNOWN for w in written for a in w):
+        return dataclasses.replace(probe, out_axes=written)
+    return dataclasses.replace(probe, out_axes=tuple(Sizes().axes_of(shape) for shape in shapes))
 
 
 def _refuses_singles(probe: Subject) -> bool:
@@ -166,7 +173,7 @@ def reduced(method: Method) -> list[Method]:
         return []
 
 
-def hyper_parameters(method: Method) -> dict[str, Any]:
+def hyper_parameters(method: Method, given: Mapping[str, Any]) -> dict[str, Any]:
     """Defaults, and a valid value for every required hyper-parameter.
 
     A preset that fixes all required ones is preferred to a guess from the annotation.
@@ -176,11 +183,12 @@ def hyper_parameters(method: Method) -> dict[str, Any]:
     """
     card = method.card
     hints = method.hints()
-    required = [p.name for p in card.params if p.required]
+    required = [p.name for p in card.params if p.required and p.name not in given]
     chosen: dict[str, Any] = {}
     preset = next((p for p in card.presets if required and set(required) <= set(p.params)), None)
     if preset is not None:
         chosen = {n: preset.params[n] for n in required}
+    chosen.update(given)
     for name in required:
         if name not in chosen:
             chosen[name] = guess(hints[name], where=f"{card.name}.{name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -58,7 +58,9 @@ def applicable(method: Method) -> list[Check]:
     return [check for check in CHECKS if not check.calls or not ready.problem]
 
 
-def run(method: Method, *, seed: int = 0, cases: int = 4, only: Iterable[str] = ()) -> list[Result]:
+def run(
+    method: Method, *, seed: int = 0, cases: int = 4, only: Iterable[str] = (), params: Mapping[str, Any] | None = None
+) -> list[Result]:
     """Every property on ``cases`` random inputs, small ones first.
 
     Args:
@@ -66,6 +68,7 @@ def run(method: Method, *, seed: int = 0, cases: int = 4, only: Iterable[str] = 
         seed: start of the random inputs; the same seed gives the same inputs on every machine.
         cases: inputs per property.
         only: names of properties; all of them when empty.
+        params: hyper-parameters that win over defaults, such as those of a preset.
 
     Returns:
         One result per property, in the order of the list.
@@ -75,14 +78,14 @@ def run(method: Method, *, seed: int = 0, cases: int = 4, only: Iterable[str] = 
 
     Example:
         >>> from guerdon import registry
-        >>> {r.status for r in run(registry.get("grpo"), cases=1, only=["masking", "one_sample"])}
+        >>> {r.status for r in run(registry.get("grpo"), cases=1, only=["row_order", "one_sample"])}
         {'passed'}
     """
     wanted = list(only) or list(BY_NAME)
     for name in wanted:
         if name not in BY_NAME:
             raise UnknownNameError("property", name, BY_NAME)
-    ready = subject(method)
+    ready = subject(method, params)
     return [prove(ready, BY_NAME[name], seed=seed, cases=cases) for name in wanted]
 
 
@@ -105,6 +108,8 @@ def prove(ready: Subject, check: Check, *, seed: int = 0, cases: int = 4) -> Res
                 reasons.append(f"random text is no valid input: {error}".replace("\n", " "))
                 continue
             small, last = _shrink(ready, check, case, error)
+            if isinstance(last, PropertyError):
+                small = last.case = last.case or small
             return Result(check.name, "failed", _describe(last), small, _shown(ready, check, small))
     if len(reasons) == cases:
         return Result(check.name, "skipped", reasons[0])
@@ -161,8 +166,6 @@ def _shrink(ready: Subject, check: Check, case: Case, error: Exception) -> tuple
                 if type(other) is type(error) and _kind(other) == _kind(error):
                     case, error, found = candidate, other, True
                     break
-    if isinstance(error, PropertyError):
-        error.case = case
     return case, error
 
 
