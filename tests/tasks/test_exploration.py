@@ -34,6 +34,9 @@ def test_every_task_is_declared_and_its_base_is_a_distribution(world):
         seen |= set(task.prompt).union(*base)
     assert seen <= set(data.characters)
     assert not {t.prompt for t in data.train} & {t.prompt for t in data.evaluation}
+    # the number of a held-out case ends in 9 and no other does: disjoint for every index, not only for those drawn here
+    assert {t.prompt[3] for t in data.train} == set("012345678")
+    assert {t.prompt[3] for t in data.evaluation} == {"9"}
     assert len({t.prompt for t in data.evaluation}) == 80
 
 

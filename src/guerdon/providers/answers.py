@@ -90,7 +90,7 @@ def answer(
     return [extract_answer(text, extract, tag=tag, max_text=max_text, max_answer=max_answer) for text in completion]
 
 
-@method(scope="group", writes=("answer_id",), default_source="ours")
+@method(scope="rollout_batch", writes=("answer_id",), default_source="ours")
 def answer_id(answer: Sequence[str | None], *, normalise: Normalise = "number") -> Int[Tensor, " batch"]:
     r"""Number the classes of equal answers.
 

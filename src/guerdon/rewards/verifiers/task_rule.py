@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guerdon.method import method
+from guerdon.method import Paper, method
 from guerdon.providers.answers import same_length
 from guerdon.records import Task, Verdict
 from guerdon.rewards.verifiers._rows import Row, failed, scored, unscored, verdict
 
 
-@method(tags=("several answers",), default_source="ours")
+@method(
+    paper=Paper(
+        "arXiv:2507.14843", "The Invisible Leash: Why RLVR May or May Not Escape Its Origin", "audit/invisible-leash",
+        where="problems with several distinct correct answers",
+    ),
+    tags=("several answers",),
+    default_source="ours",
+)  # fmt: skip
 def task_rule(answer: Sequence[str | None], task: Sequence[Task]) -> Verdict:
     r"""Accept any answer of the task's own list of right ones.
 
@@ -32,8 +39,8 @@ def task_rule(answer: Sequence[str | None], task: Sequence[Task]) -> Verdict:
         >>> task_rule(["1+3", "2 + 2", "1+4"], [t, t, t]).score
         [1.0, 1.0, 0.0]
 
-    Source: the exploration tasks of this library.
-    Differs: nothing.
+    Source: the support question of Wu et al. 2025 at the level of answers; the rule itself is this library's.
+    Differs: the paper states no verifier.
     """
     same_length("task_rule", answer=answer, task=task)
     return verdict(_row(a or "", t) for a, t in zip(answer, task, strict=True))
