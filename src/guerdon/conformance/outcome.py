@@ -193,7 +193,8 @@ def all_masked(s: Subject, case: Case) -> None:
 def unscored_row(s: Subject, case: Case) -> None:
     """A row without a score gets nothing and leaves every other row as if it were not there."""
     names = _scores(s)
-    if s.has("rng") or s.has("preference_matrix") or case.length("batch") < 2:
+    tied = any(s.has(n) for n in ("rng", "preference_matrix", "opponent_id", "variant_of"))
+    if tied or case.length("batch") < 2:
         raise NotApplicable("rows cannot be removed from this input")
     gone = 0
     nan = case.replace(**{n: _nan_row(case.signals[n], gone) for n in names})
