@@ -103,9 +103,11 @@ class RunFolder:
 
     def rollouts(self, kind: str | None = None) -> Iterator[Rollout]:
         """Stream the rollouts in the order written, of one kind (``train``, ``eval``) or of all."""
-        for _, record in self._lines(ROLLOUTS, _rollout_fault, []):
+        for _, record in self._lines(ROLLOUTS, _no_fault, []):
             if kind is None or record.get("kind", "train") == kind:
-                yield Rollout.from_data(record)
+                rollout, _ = _parse(record)
+                if rollout is not None:
+                    yield rollout
 
     def problems(self) -> list[Problem]:
         """Everything in the folder that could not be read, by file and line; empty when all is well.
@@ -254,13 +256,23 @@ def _event_fault(record: Mapping[str, Any]) -> str:
 
 
 def _rollout_fault(record: Mapping[str, Any]) -> str:
+    return _parse(record)[1]
+
+
+def _no_fault(record: Mapping[str, Any]) -> str:
+    return ""
+
+
+def _parse(record: Mapping[str, Any]) -> tuple[Rollout | None, str]:
+    """The rollout of a line, or None and why it is none."""
     try:
-        Rollout.from_data(record)
+        rollout = Rollout.from_data(record)
     except DataError as error:
-        return f"{error.what}: {error.seen}"
+        return None, f"{error.what}: {error.seen}"
     except (TypeError, ValueError, AttributeError) as error:
-        return f"not a rollout record: {error}"
-    return _step_fault(record)
+        return None, f"not a rollout record: {error}"
+    fault = _step_fault(record)
+    return (None, fault) if fault else (rollout, "")
 
 
 def _step_fault(record: Mapping[str, Any]) -> str:
