@@ -47,7 +47,8 @@ def test_live_shows_every_number():
     # 8 of 10: Wilson interval 0.4902 to 0.9433
     for part in ("arith", "0.81 M", "cpu", "5/10", "1:05 left", "0.500", "25.0%", "1.500", "0.0100", "7.0", "3,900",
                  "12.5%",
-                 "unscored 2.0%, at worst 2.0%", "no answer 7.0%", "80.0%", "[49.0%, 94.3%] n=10", "entropy is low"):  # fmt: skip
+                 "unscored 2.0%, at worst 2.0%", "no answer 7.0%", "80.0%",
+                 "[49.0%, 94.3%] n=10", "entropy is low"):  # fmt: skip
         assert part in text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as _json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,7 @@ def compare(
 
     curves = read_runs([Path(s) for s in sources])
     if dry_run:
-        return _listed([(c.variant, c.seed, c.run) for c in curves], json)
+        return _listed([(c.variant, c.seed, c.run) for c in curves], ("variant", "seed", "path"), json)
     return _finish(curves, {}, out, json)
 
 
@@ -71,18 +72,25 @@ def _grid(
     overrides = [s for s in sources if "=" in s]
     planned = plan(recipes[0], overrides, grid(vary, seeds), folder, allow_code=allow_code)
     if dry_run:
-        return _listed([(j.name, j.state, str(j.path)) for j in planned], json)
+        return _listed([(j.name, j.state, str(j.path)) for j in planned], ("run", "state", "path"), json)
     stream = sys.stderr if json else sys.stdout
-    failed = run(planned, workers=workers, say=lambda t: None if quiet else print(t, file=stream, flush=True))
+
+    def say(line: str) -> None:
+        # one write per line: several runs may speak at once
+        if not quiet:
+            stream.write(line + "\n")
+            stream.flush()
+
+    failed = run(planned, workers=workers, say=say)
     curves = [read(j.path, j.cell.variant) for j in planned if j.name not in failed]
     return _finish(curves, failed, folder, json)
 
 
-def _listed(rows: list[tuple[Any, ...]], json: bool) -> int:
+def _listed(rows: list[tuple[Any, ...]], header: tuple[str, ...], json: bool) -> int:
     if json:
-        emit([{"run": r[0], "state": r[1], "path": r[2]} for r in rows])
+        emit([dict(zip(header, r, strict=True)) for r in rows])
     else:
-        print(table(rows, ("run", "", "path")))
+        print(table(rows, header))
     return 0
 
 
@@ -115,7 +123,7 @@ def text(result: Comparison) -> str:
     if result.differences:
         name = {"final": "final", "height": "mean over the run"}
         lines = [
-            (f"{d.variant} - {d.against}", name[d.measure], _rate(d.interval, sign="+"), d.test.n,
+            (f"{d.variant} - {d.against}", name[d.measure], _rate(d.interval, "points", "+"), d.test.n,
              f"{d.test.p:.3g}", f"{d.adjusted:.3g}")
             for d in result.differences
         ]  # fmt: skip
@@ -124,7 +132,7 @@ def text(result: Comparison) -> str:
     return "\n".join([*parts, "", result.conclusion, *failures])
 
 
-def _rate(found: Interval, sign: str = "") -> str:
-    if found.low != found.low:
-        return f"{100 * found.estimate:{sign}.1f} %"
-    return f"{100 * found.estimate:{sign}.1f} % [{100 * found.low:{sign}.1f}, {100 * found.high:{sign}.1f}]"
+def _rate(found: Interval, unit: str = "%", sign: str = "") -> str:
+    if math.isnan(found.low):
+        return f"{100 * found.estimate:{sign}.1f} {unit}"
+    return f"{100 * found.estimate:{sign}.1f} {unit} [{100 * found.low:{sign}.1f}, {100 * found.high:{sign}.1f}]"

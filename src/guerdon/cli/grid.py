@@ -100,7 +100,9 @@ def run(jobs: Sequence[Job], *, workers: int = 1, say: Callable[[str], None] = p
 
 def _here(job: Job) -> None:
     import guerdon
+    from guerdon.cli.output import quiet_libraries
 
+    quiet_libraries()
     if job.state == "stopped":
         guerdon.resume(job.path, allow_code=job.recipe.allow_code)
     else:

@@ -86,3 +86,10 @@ def indent(text: str, by: str = "  ", *, fill: bool = False) -> str:
     if fill:
         lines = [piece for line in lines for piece in (textwrap.wrap(line, room) or [""])]
     return "\n".join((by + line).rstrip() for line in lines)
+
+
+def quiet_libraries() -> None:
+    """Switch off progress bars of libraries, which would tear a view apart."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()

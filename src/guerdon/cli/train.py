@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from guerdon.cli.output import emit, table
+from guerdon.cli.output import emit, quiet_libraries, table
 
 if TYPE_CHECKING:
     from guerdon.recipe import Entry, Recipe
@@ -64,6 +64,7 @@ def follow(run: Any, *, plain: bool, quiet: bool, json: bool) -> int:
     """Call ``run(callbacks)`` under the view that fits, then print its end."""
     from guerdon.cli.live import LiveView, view
 
+    quiet_libraries()
     shown = view(plain=plain, quiet=quiet, json=json)
     try:
         result = run([shown] if shown else [])
@@ -149,5 +150,6 @@ def _defaults(recipe: Recipe) -> list[tuple[str, Any, str]]:
                 continue
             known = p["name"] in fixed
             origin = f"preset {preset['name']}" if preset and known else f"default of {card['name']} ({p['source']})"
-            rows.append((f"{key}.{i}.{p['name']}", fixed[p["name"]] if known else p["default"], origin))
+            place = key if key == "task" else f"{key}.{i}"
+            rows.append((f"{place}.{p['name']}", fixed[p["name"]] if known else p["default"], origin))
     return rows

@@ -110,8 +110,6 @@ def api_pages(package: Path, cards: Sequence[Mapping[str, Any]]) -> dict[str, st
     counts: dict[str, int] = {}
     for name, file in modules(package):
         top = name.split(".")[1] if "." in name else package.name
-        if top == "docs_build":
-            continue
         entries = [_entry(item, homes.get((name, item.name))) for item in public(file)]
         head = parse(ast.get_docstring(ast.parse(file.read_text("utf-8"))))
         if entries:

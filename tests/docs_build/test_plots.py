@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from guerdon.docs_build.plots import curve, svg
+from guerdon.registry import index
+
+
+def test_clip_is_flat_outside_its_band():
+    axes, points = curve(index()["clip"])
+    gain = {x: y for x, name, y in points if name == "advantage +1"}
+    loss = {x: y for x, name, y in points if name == "advantage -1"}
+    # band 0.8 to 1.2: -A r inside, -1.2 above; 0.8 below; dual clip 3 above ratio 3
+    assert axes[0] == "importance ratio"
+    assert gain[1.0] == pytest.approx(-1.0)
+    assert gain[2.5] == pytest.approx(-1.2)
+    assert loss[0.5] == pytest.approx(0.8)
+    assert loss[4.0] == pytest.approx(3.0)
+
+
+def test_methods_that_are_no_curve_have_none():
+    assert curve(index()["task_rule"]) is None
+
+
+def test_the_picture_repeats():
+    found = curve(index()["grpo"])
+    assert svg(*found) == svg(*found)
+    assert svg(*found).startswith("<svg")
