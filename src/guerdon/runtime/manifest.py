@@ -137,7 +137,7 @@ def problems(folder: str | Path) -> list[str]:
             notes.append(note(error))
     root = Path(folder)
     unfinished = sorted(p.name for p in root.iterdir() if p.name.startswith(TEMP)) if root.is_dir() else []
-    return [*notes, *(f"{name}: a write that was interrupted" for name in unfinished)]
+    return [*notes, *(f"{name}: left by an interrupted write or deletion" for name in unfinished)]
 
 
 def note(error: GuerdonError) -> str:
