@@ -87,7 +87,8 @@ class Pipeline:
     """
 
     def __init__(
-        self, recipe: Recipe, *, default_reward: Sequence[Mapping[str, Any]] = (), provides: frozenset[str] = frozenset(),
+        self, recipe: Recipe, *, default_reward: Sequence[Mapping[str, Any]] = (),
+        provides: frozenset[str] = frozenset(),
         provider_params: Mapping[str, Mapping[str, Any]] | None = None,
     ):  # fmt: skip
         self.recipe = recipe
@@ -172,6 +173,19 @@ class Pipeline:
     def needs_in_update(self) -> set[str]:
         """Signals that the objectives need from the engine."""
         return self._closure(self.losses())
+
+    def reachable(self) -> list[Component]:
+        """The objectives and every provider they lead to."""
+        found: dict[str, Component] = {c.label: c for c in self.losses()}
+        todo = list(found.values())
+        while todo:
+            component = todo.pop()
+            for item in component.card.inputs:
+                provider = self.providers.get(item.name)
+                if provider and item.name not in self.provides and not item.optional and provider.label not in found:
+                    found[provider.label] = provider
+                    todo.append(provider)
+        return list(found.values())
 
     def scoring(self) -> list[Component]:
         """The reward components."""

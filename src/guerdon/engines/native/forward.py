@@ -84,9 +84,7 @@ def _compute(
             out["value"] = value_head(hidden.float())[:, 0]
         if policy.fused and stats:
             head = policy.head
-            out |= vocab_stats(
-                hidden, head.weight, packed.target, want=stats, bias=head.bias, temperature=temperature
-            )
+            out |= vocab_stats(hidden, head.weight, packed.target, want=stats, bias=head.bias, temperature=temperature)
     if stats and not policy.fused:
         logits = _at(policy.core(**inputs).logits, packed)
         out |= from_logits(logits, packed.target, want=stats, temperature=temperature)

@@ -185,7 +185,9 @@ def _self_check(policy: Policy) -> tuple[bool, bool]:
         places = torch.tensor([[0, 1, 2, 3, 3]], device=policy.device)
         got = policy.core(input_ids=packed, attention_mask=mask, position_ids=places, use_cache=False).logits
         want = policy.core(input_ids=ids[:, [0, 1, 2, 4]]).logits[:, 3]
-        same = ((got[:, 3] - plain[:, 3]).abs().max() / scale < slack) & ((got[:, 4] - want).abs().max() / scale < slack)
+        same = ((got[:, 3] - plain[:, 3]).abs().max() / scale < slack) & (
+            (got[:, 4] - want).abs().max() / scale < slack
+        )
         return fused, bool(same)
     except (RuntimeError, ValueError, IndexError, TypeError):
         return fused, False  # the model refuses a full mask: prompts are then not shared, nothing is lost

@@ -1,0 +1,395 @@
+"""The training loop: rollouts, scores, advantages, updates, logs; and what a checkpoint holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from guerdon.engines.callbacks import Callbacks
+from guerdon.engines.native import measure
+from guerdon.engines.native.evaluate import evaluate
+from guerdon.engines.native.forward import VOCAB, frozen_statistics
+from guerdon.engines.native.policy import Policy
+from guerdon.engines.native.rollout import Rollouts, collect, join
+from guerdon.engines.native.sampler import Sampling
+from guerdon.engines.native.update import Updater
+from guerdon.errors import NumericsError, RunError
+from guerdon.frame import Frame, cut
+from guerdon.pipeline import Pipeline, Scores
+from guerdon.recipe import Recipe
+from guerdon.records.jsonl import Writer
+from guerdon.runtime import checkpoint
+from guerdon.runtime.optimizer import load_optimizer, optimizer_tensors
+from guerdon.runtime.seeds import generator
+from guerdon.schedule import value_at
+from guerdon.tasks.base import TaskData
+
+BUDGET = {"cpu": 32_768, "cuda": 65_536}
+
+
+def sampling(recipe: Recipe, data: TaskData, *, step: int = 0) -> Sampling:
+    """Sampling parameters of a recipe at a step."""
+    r = recipe.rollout
+    return Sampling(
+        max_new_tokens=r.max_new_tokens or data.max_new_tokens,
+        temperature=float(value_at(r.temperature, step=step, total=recipe.train.steps)),  # type: ignore[arg-type]
+        top_p=r.top_p, top_k=r.top_k, min_p=r.min_p, stop=r.stop or data.stop,
+    )  # fmt: skip
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Learning rate of an optimiser step, warm-up included."""
+    t = recipe.train
+    if step < t.warmup:
+        return t.lr * (step + 1) / t.warmup
+    share = (step - t.warmup) / max(t.steps - t.warmup, 1)
+    if t.schedule == "linear":
+        return t.lr * (1 - share)
+    if t.schedule == "cosine":
+        return t.lr * 0.5 * (1 + math.cos(math.pi * share))
+    return t.lr
+
+
+class Loop:
+    """A run in memory. ``step`` counts finished rollout batches, ``cursor`` the prompts drawn so far."""
+
+    def __init__(
+        self, recipe: Recipe, data: TaskData, policy: Policy, pipeline: Pipeline, logs: Mapping[str, Writer],
+        tell: Callbacks, folder: Path,
+    ):  # fmt: skip
+        self.recipe, self.data, self.policy, self.pipeline = recipe, data, policy, pipeline
+        self.logs, self.tell, self.folder = logs, tell, folder
+        self.step = self.cursor = 0
+        self.facts: dict[str, Any] = {"train_seconds": 0.0, "tokens": 0}
+        self.history: dict[str, list[float]] = {}
+        self.budget = recipe.train.micro_tokens or BUDGET.get(policy.device.type, 32_768)
+        self.needs_early, needs = pipeline.needs_before_update(), pipeline.needs()
+        self.reference: Policy | None = None
+        self.needs_reference = "ref_logp" in needs
+        self.value_head = None
+        if needs & {"value", "old_value"}:
+            self.value_head = torch.nn.Linear(policy.body.config.hidden_size, 1).to(policy.device)
+            torch.nn.init.zeros_(self.value_head.weight)
+            torch.nn.init.zeros_(self.value_head.bias)
+        t = recipe.train
+        parameters = policy.trainable() + (list(self.value_head.parameters()) if self.value_head else [])
+        self.optimizer = torch.optim.AdamW(parameters, lr=t.lr, betas=t.betas, weight_decay=t.weight_decay)
+        self.updater = Updater(
+            policy, pipeline, self.optimizer, self.value_head, self.budget, t.share_prompt, t.clip_norm, t.non_finite
+        )
+
+    # logs
+
+    def event(self, level: str, name: str, message: str) -> None:
+        """Something worth knowing, in the log and to whoever watches."""
+        self.logs["events.jsonl"].write([{"v": 1, "step": self.step, "level": level, "name": name, "message": message}])
+        self.tell.on_message(level, message)
+
+    def log(self, kind: str, step: int, metrics: Mapping[str, float], times: Mapping[str, float]) -> None:
+        """One line of metrics."""
+        clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in metrics.items()}
+        self.logs["metrics.jsonl"].write([{"v": 1, "kind": kind, "step": step, "metrics": clean, "time": dict(times)}])
+
+    def warm_check(self, info: dict) -> None:
+        """One check of the supervised start."""
+        numbers = {k: float(v) for k, v in info.items() if isinstance(v, (int, float)) and k != "step"}
+        self.log("warm_start", info["step"], numbers, {})
+        self.tell.on_warm_start(info)
+
+    # evaluation
+
+    def quick_accuracy(self, size: int) -> float:
+        """Sampled accuracy on about ``size`` samples of held-out prompts."""
+        tasks = [self.data.evaluation[i] for i in range(min(size, len(self.data.evaluation)))]
+        copies = max(size // len(tasks), 1)
+        metrics, _ = evaluate(
+            self.policy, self.pipeline, tasks, sampling(self.recipe, self.data), samples=copies, greedy=False,
+            batch=self.recipe.eval.batch, coordinates=(self.recipe.train.seed, "warm_check"),
+        )  # fmt: skip
+        return metrics["eval/accuracy"]
+
+    def evaluate(self, step: int, *, keep: bool = False) -> dict[str, float]:
+        """Held-out evaluation; the rollouts of the first and last one are kept."""
+        e = self.recipe.eval
+        began = time.perf_counter()
+        tasks = [self.data.evaluation[i] for i in range(min(e.size, len(self.data.evaluation)))]
+        metrics, found = evaluate(
+            self.policy, self.pipeline, tasks, sampling(self.recipe, self.data, step=step), samples=e.samples,
+            greedy=e.greedy, batch=e.batch, coordinates=(self.recipe.train.seed, "eval"),
+        )  # fmt: skip
+        if keep:
+            for rollouts, scores in found:
+                self.logs["rollouts.jsonl"].write(
+                    measure.records(self.policy, rollouts, scores, step=step, kind="eval")
+                )
+        self.log("eval", step, metrics, {"step": time.perf_counter() - began})
+        if step == 0:
+            self.facts["first_eval"] = metrics
+        self.tell.on_eval(step, metrics)
+        return metrics
+
+    # one step
+
+    def frame(self, values: Mapping[str, Any]) -> Frame:
+        """A frame of the current step with the run-level signals."""
+        total = self.recipe.train.steps
+        frame = self.pipeline.frame(values, step=self.step, total=total)
+        frame.put("train_step", torch.tensor(self.step))
+        frame.put("train_progress", torch.tensor(self.step / max(total, 1)))
+        frame.put("rng", generator(self.recipe.train.seed, "update", self.step))
+        for name, series in self.history.items():
+            frame.put("last", torch.tensor(series[-1]), {"metric": name})
+            frame.put("history", torch.tensor(series), {"metric": name})
+        return frame
+
+    def train_step(self) -> None:
+        """Sample, score, update, log."""
+        began = time.perf_counter()
+        times: dict[str, float] = {}
+        metrics: dict[str, float] = {}
+        frame, rollouts, scores, keep = self._gather(times, metrics)
+        mark = time.perf_counter()
+        values = self._advantages(frame, rollouts, keep, metrics)
+        times["advantage"] = time.perf_counter() - mark
+        mark = time.perf_counter()
+        lr = learning_rate(self.recipe, self.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        metrics |= self._update(rollouts, values, keep)
+        metrics["lr"] = lr
+        times["update"] = time.perf_counter() - mark
+        mark = time.perf_counter()
+        self.step += 1
+        self._record(frame, rollouts, scores, values, keep)
+        for name, source in (("entropy", "entropy"), ("kl", "kl"), ("reward", "reward/total/mean")):
+            if metrics.get(source) is not None and math.isfinite(metrics[source]):
+                self.history.setdefault(name, []).append(metrics[source])
+        self._finish_step(metrics, times, mark, began, int(rollouts.completions.lengths.sum()))
+
+    def _finish_step(self, metrics, times, mark, began, tokens) -> None:
+        total = self.recipe.train.steps
+        times["records"] = time.perf_counter() - mark
+        times["step"] = time.perf_counter() - began
+        times["tokens_per_second"] = tokens / times["step"]
+        self.facts["train_seconds"] += times["step"]
+        self.facts["tokens"] += tokens
+        times["elapsed"] = self.facts["train_seconds"]
+        times["left"] = self.facts["train_seconds"] / self.step * (total - self.step)
+        self.log("train", self.step, metrics, times)
+        self._watch(metrics)
+        self.tell.on_step(self.step, total, metrics, times)
+
+    def _gather(self, times, metrics) -> tuple[Frame, Rollouts, Scores, torch.Tensor]:
+        """Sample and score until the selection has enough groups."""
+        recipe = self.recipe
+        parts: list[Rollouts] = []
+        wanted = recipe.rollout.prompts
+        refill = [c.instance for c in self.pipeline.selection if c.method.stateful and c.instance.refill]
+        limit = max([c.max_batches for c in refill], default=1)
+        times["rollout"] = times["reward"] = 0.0
+        for attempt in range(limit):
+            mark = time.perf_counter()
+            first = sum(len(p.completions.prompts) for p in parts)
+            tasks = [self._task(self.cursor + i) for i in range(wanted)]
+            self.cursor += wanted
+            how = sampling(recipe, self.data, step=self.step)
+            coordinates = (recipe.train.seed, "rollout", self.step, attempt)
+            parts.append(collect(self.policy, tasks, recipe.rollout.group, how, coordinates, first_group=first))
+            rollouts = join(parts)
+            times["rollout"] += time.perf_counter() - mark
+            mark = time.perf_counter()
+            frame = self.frame(rollouts.values)
+            self._early(frame, rollouts, how)
+            scores = self.pipeline.score(frame)
+            keep = self.pipeline.select(frame)
+            times["reward"] += time.perf_counter() - mark
+            groups_kept = len(torch.unique(rollouts.values["group_id"][keep]))
+            if not refill or groups_kept >= wanted:
+                break
+        rollouts.values["reward"] = frame.get("reward")
+        rollouts.values["answer"] = frame.get("answer") if "answer" in frame else None
+        weights = [float(value_at(r.weight, step=self.step, total=recipe.train.steps)) for r in self.pipeline.rewards]  # type: ignore[arg-type]
+        if len(weights) != len(scores.names):
+            weights = [1.0] * len(scores.names)
+        metrics |= measure.reward_metrics(scores, weights, frame) | measure.rollout_metrics(rollouts)
+        if self.pipeline.selection:
+            metrics["selection/kept"] = float(keep.double().mean())
+            metrics["selection/batches"] = float(len(parts))
+        return frame, rollouts, scores, keep
+
+    def _task(self, position: int):
+        size = len(self.data.train)
+        epoch, place = divmod(position, size)
+        if self.facts.get("_epoch") != epoch:
+            order = torch.randperm(size, generator=generator(self.recipe.train.seed, "order", epoch))
+            self.facts["_epoch"], self.facts["_order"] = epoch, order
+        return self.data.train[int(self.facts["_order"][place])]
+
+    def _early(self, frame: Frame, rollouts: Rollouts, how: Sampling) -> None:
+        """Signals of models that rewards and advantages read: they run before the scores."""
+        wanted = self.needs_early
+        heat = how.temperature
+        own = {"old_logp": "logp", "old_entropy": "entropy", "old_value": "value", **{v: v for v in VOCAB}}
+        updates = self.recipe.train.epochs * self.recipe.train.minibatches
+        needed = [n for n in own if n in wanted or (updates > 1 and n == "old_logp")]
+        if updates > 1 and "old_value" in self.pipeline.needs():
+            needed = [*dict.fromkeys([*needed, "old_value"])]
+        if needed:
+            stats = frozen_statistics(
+                self.policy, rollouts.completions, list(dict.fromkeys(own[n] for n in needed)), budget=self.budget,
+                shared=self.recipe.train.share_prompt, temperature=heat, value_head=self.value_head,
+            )  # fmt: skip
+            for name in needed:
+                frame.put(name, stats[own[name]])
+        if self.reference is not None:
+            stats = frozen_statistics(
+                self.reference, rollouts.completions, ["logp"], budget=self.budget,
+                shared=self.recipe.train.share_prompt, temperature=heat,
+            )  # fmt: skip
+            frame.put("ref_logp", stats["logp"])
+        if "token_text" in wanted:
+            rows = rollouts.completions.tokens.tolist()
+            frame.put("token_text", [self.policy.token_text(r) for r in rows])
+        if "reference_reward" in wanted:
+            frame.put("reference_reward", self._greedy_reward(rollouts, how))
+
+    def _greedy_reward(self, rollouts: Rollouts, how: Sampling) -> torch.Tensor:
+        """Reward of the greedy answer to each row's prompt, ``[batch, 1]``."""
+        tasks = dict(zip(rollouts.values["group_id"].tolist(), rollouts.values["task"], strict=True))
+        once = dataclasses.replace(how, greedy=True)
+        greedy = collect(self.policy, list(tasks.values()), 1, once, (self.recipe.train.seed, "greedy", self.step))
+        frame = self.frame(greedy.values)
+        self.pipeline.score(frame)
+        per_group = dict(zip(tasks, frame.get("reward").tolist(), strict=True))
+        return torch.tensor([[per_group[g]] for g in rollouts.values["group_id"].tolist()])
+
+    def _advantages(self, frame: Frame, rollouts: Rollouts, keep: torch.Tensor, metrics) -> dict[str, Any]:
+        """Advantages of the rows that train; returns their signals for the update."""
+        index = keep.nonzero()[:, 0]
+        if not len(index):
+            index = torch.arange(len(rollouts))  # nothing was informative: advantages are 0 and the step is a no-op
+        size = len(rollouts)
+        if len(index) < size:
+            kept = self.frame(frame.rows(index, size))
+        else:
+            kept = frame
+        advantage = self.pipeline.advantage(kept)
+        metrics |= measure.advantage_metrics(advantage, kept.get("mask"))
+        if not bool((advantage != 0).any()):
+            self.event("warning", "no_signal", f"step {self.step + 1}: every advantage is 0 (all rewards equal)")
+        values = kept.rows(torch.arange(len(index)), len(index))
+        values["_index"] = index
+        return values
+
+    def _update(self, rollouts: Rollouts, values: dict[str, Any], keep: torch.Tensor) -> dict[str, float]:
+        """One optimiser step per mini-batch and epoch; groups stay together."""
+        index = values.pop("_index")
+        rows = rollouts.pick(index)
+        t = self.recipe.train
+        totals: dict[str, list[float]] = {}
+        group_id = values["group_id"]
+        names = torch.unique(group_id)
+        for epoch in range(t.epochs):
+            order = names[torch.randperm(len(names), generator=generator(t.seed, "mini", self.step, epoch))]
+            for part in order.chunk(t.minibatches) if t.epochs * t.minibatches > 1 else [names]:
+                chosen = torch.isin(group_id, part).nonzero()[:, 0]
+                size = len(group_id)
+                whole = len(chosen) == size
+                logs = self.updater.step(
+                    rows if whole else rows.pick(chosen),
+                    values if whole else {k: cut(v, chosen, size) for k, v in values.items()},
+                    self.frame,
+                )
+                for k, v in logs.items():
+                    totals.setdefault(k, []).append(v)
+        return {k: sum(v) / len(v) for k, v in totals.items()}
+
+    def _record(self, frame: Frame, rollouts: Rollouts, scores: Scores, values: dict[str, Any], keep) -> None:
+        if (self.step - 1) % self.recipe.record.every:
+            return
+        size = len(rollouts)
+        columns = {}
+        index = keep.nonzero()[:, 0] if bool(keep.any()) else torch.arange(size)
+        for name, part in (("advantage", values.get("advantage")), *self.updater.columns.items()):
+            if part is not None and len(part) == len(index):
+                full = torch.zeros(size, part.shape[1], dtype=part.dtype)
+                full[index] = part.cpu()
+                columns[name] = full
+        self.logs["rollouts.jsonl"].write(
+            measure.records(
+                self.policy, rollouts, scores, step=self.step, columns=columns, detail=self.recipe.record.detail
+            )
+        )
+
+    def _watch(self, metrics: Mapping[str, float]) -> None:
+        unscored = metrics.get("status/unscored", 0.0)
+        if unscored > self.recipe.train.max_unscored:
+            raise NumericsError(
+                "too many rewards could not be scored", where=f"step {self.step}", seen=f"{unscored:.0%} unscored",
+                allowed=f"{self.recipe.train.max_unscored:.0%} (train.max_unscored)",
+                fix="see failure causes in the report; the run can be resumed",
+            )  # fmt: skip
+        if unscored > 0.02:
+            self.event("warning", "unscored", f"step {self.step}: {unscored:.1%} of the rewards could not be scored")
+
+    # checkpoints
+
+    def set_reference(self) -> None:
+        """Freeze the policy as it is now, when a method asks for reference log-probs."""
+        if self.needs_reference:
+            self.reference = self.policy.frozen_copy()
+            checkpoint.save(self.folder / "reference", 0, {"policy": _tensors(self.reference.model)}, {}, keep=1)
+
+    def save(self) -> None:
+        """Write a checkpoint of everything the next step depends on."""
+        tensors = {"policy": _tensors(self.policy.model), "optimizer": optimizer_tensors(self.optimizer)}
+        if self.value_head is not None:
+            tensors["value_head"] = _tensors(self.value_head)
+        state = {
+            "step": self.step, "cursor": self.cursor, "history": self.history,
+            "facts": {k: v for k, v in self.facts.items() if not k.startswith("_")},
+            "components": {k: c.state_dict() for k, c in self.pipeline.stateful().items()},
+            "logs": {name: log.offset() for name, log in self.logs.items()},
+        }  # fmt: skip
+        checkpoint.save(self.folder / "checkpoints", self.step, tensors, state, keep=self.recipe.train.keep)
+
+    def restore(self, found: checkpoint.Checkpoint) -> None:
+        """Go back to a checkpoint; what the logs hold beyond it is cut off and will be written again."""
+        _load(self.policy.model, found.tensors["policy"], found.path)
+        load_optimizer(self.optimizer, found.tensors["optimizer"])
+        if self.value_head is not None:
+            _load(self.value_head, found.tensors["value_head"], found.path)
+        state = found.state
+        self.step, self.cursor = state["step"], state["cursor"]
+        self.history = {k: list(v) for k, v in state["history"].items()}
+        self.facts = dict(state["facts"])
+        for name, component in self.pipeline.stateful().items():
+            component.load_state_dict(state["components"][name])
+        for name, log in self.logs.items():
+            log.truncate_to(state["logs"][name])
+        if self.needs_reference:
+            kept = checkpoint.newest(self.folder / "reference")
+            if kept is None:
+                raise RunError("the reference model of this run is missing", where=str(self.folder / "reference"))
+            self.reference = self.policy.frozen_copy()
+            _load(self.reference.model, kept.tensors["policy"], kept.path)
+
+
+def _tensors(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {k: v.detach() for k, v in module.state_dict().items()}
+
+
+def _load(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], where: Path) -> None:
+    own = module.state_dict()
+    if set(own) != set(tensors):
+        raise RunError(
+            "the checkpoint belongs to another model", where=str(where), seen=sorted(set(own) ^ set(tensors))[:5],
+            fix="resume with the recipe of this run",
+        )  # fmt: skip
+    module.load_state_dict(dict(tensors))

@@ -1,0 +1,147 @@
+"""What is logged about a step, and the records kept of its rollouts."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from guerdon.engines.native.policy import Policy
+from guerdon.engines.native.rollout import Rollouts
+from guerdon.frame import Frame
+from guerdon.ops.groups import groups
+from guerdon.ops.masked import masked_mean
+from guerdon.pipeline import Scores
+from guerdon.records import Rollout, Status
+
+Metrics = dict[str, float]
+
+
+def reward_metrics(scores: Scores, weights: Sequence[float], frame: Frame) -> Metrics:
+    """Per component: mean, rate above 0, std, std within groups, share of the total; counts by status."""
+    out: Metrics = {}
+    group_id = frame.get("group_id")
+    reward = frame.get("reward")
+    parts = []
+    for i, name in enumerate(scores.names):
+        value = scores.values[:, i]
+        seen = value[~torch.isnan(value)]
+        g = groups(group_id, value)
+        spread = g.std(value, ddof=0)
+        out[f"reward/{name}/mean"] = _mean(seen)
+        out[f"reward/{name}/std"] = float(seen.std(correction=0)) if len(seen) else math.nan
+        out[f"reward/{name}/rate"] = _mean((seen > 0).double())
+        out[f"reward/{name}/within_group_std"] = _mean(spread[~torch.isnan(spread)])
+        parts.append(abs(weights[i] * _mean(seen)) if len(seen) else 0.0)
+    total = sum(parts)
+    for name, part in zip(scores.names, parts, strict=True):
+        out[f"reward/{name}/share"] = part / total if total else math.nan
+    kept = reward[~torch.isnan(reward)]
+    out["reward/total/mean"] = _mean(kept)
+    out["reward/total/std"] = float(kept.std(correction=0)) if len(kept) else math.nan
+    g = groups(group_id, reward)
+    spread = g.std(reward, ddof=0)
+    out["group/zero_variance"] = _mean((spread[g.count > 0] == 0).double())
+    correct = frame.get("is_correct").double()
+    out["accuracy"] = _mean(correct[~torch.isnan(scores.values[:, 0])])
+    count = scores.status.numel()
+    for status in Status:
+        share = float((scores.status == int(status)).sum()) / max(count, 1)
+        if status.counts or share:
+            out[f"status/{status.name.lower()}"] = share
+    out["status/unscored"] = float((scores.status == int(Status.UNSCORED)).sum()) / max(count, 1)
+    causes: Counter[str] = Counter()
+    for reasons, states in zip(scores.reasons, scores.status.T.tolist(), strict=True):
+        causes.update(r for r, s in zip(reasons, states, strict=True) if s == int(Status.FAILED))
+    for reason, n in sorted(causes.items())[:20]:
+        out[f"failure/{reason[:60] or 'failed'}"] = n / max(len(reward), 1)
+    return out
+
+
+def rollout_metrics(rollouts: Rollouts) -> Metrics:
+    """Lengths and truncation."""
+    lengths = rollouts.completions.lengths.double()
+    return {
+        "length/mean": float(lengths.mean()),
+        "length/max": float(lengths.max()),
+        "truncated/rate": float(rollouts.values["truncated"].any(1).double().mean()),
+    }
+
+
+def advantage_metrics(advantage: Tensor, mask: Tensor) -> Metrics:
+    """Mean, mean magnitude, and the share of decisions that get any."""
+    return {
+        "advantage/mean": float(masked_mean(advantage, mask)),
+        "advantage/abs_mean": float(masked_mean(advantage.abs(), mask)),
+        "advantage/nonzero": float(masked_mean((advantage != 0).double(), mask)),
+    }
+
+
+def _mean(x: Tensor) -> float:
+    return float(x.double().mean()) if x.numel() else math.nan
+
+
+def records(
+    policy: Policy, rollouts: Rollouts, scores: Scores, *, step: int, kind: str = "train",
+    columns: dict[str, Tensor] | None = None, detail: int = 0,
+) -> list[Rollout]:  # fmt: skip
+    """One record per row; the rows of the first ``detail`` groups keep their per-token columns.
+
+    Args:
+        policy: decodes tokens.
+        rollouts: rows.
+        scores: what the rewards said.
+        step: optimiser step.
+        kind: ``train`` or ``eval``.
+        columns: per-decision tensors (advantage, entropy, logp).
+        detail: number of groups with per-token columns; a different set each step.
+    """
+    values, c = rollouts.values, rollouts.completions
+    lengths = c.lengths.tolist()
+    group, sample = values["group_id"].tolist(), values["sample_index"].tolist()
+    reward = values["reward"].tolist()
+    truncated = values["truncated"].any(1).tolist()
+    correct = (scores.values[:, 0] >= 1.0).tolist()
+    scored = (~torch.isnan(scores.values[:, 0])).tolist()
+    table = scores.values.tolist()
+    states = scores.status.tolist()
+    rows = c.tokens.tolist()
+    answers = values.get("answer") or [None] * len(rows)
+    mean_advantage = None
+    if columns and "advantage" in columns:
+        mean_advantage = (columns["advantage"].sum(1) / c.mask.sum(1).clamp_min(1)).tolist()
+    chosen = set(_spread(sorted(set(group)), detail, step))
+    names = scores.names
+    out = []
+    for i, task in enumerate(values["task"]):
+        n = lengths[i]
+        keep: dict[str, Any] = {}
+        if group[i] in chosen:
+            keep["token_text"] = policy.token_text(rows[i][:n])
+            for name, column in (columns or {}).items():
+                keep[name] = [round(v, 5) for v in column[i, :n].tolist()]
+        out.append(
+            Rollout(
+                id=f"{step}:{group[i]}:{sample[i]}", step=step, task_id=task.id, prompt=task.prompt,
+                completion=values["completion"][i], kind=kind, gold=task.gold, domain=task.domain, group=group[i],
+                sample=sample[i], tokens=tuple(rows[i][:n]), length=n, truncated=truncated[i], answer=answers[i],
+                is_correct=correct[i] if scored[i] else None, reward=reward[i],
+                aspects=dict(zip(names, table[i], strict=True)),
+                status={m: _STATUS[s] for m, s in zip(names, states[i], strict=True) if s},
+                reason={m: scores.reasons[j][i] for j, m in enumerate(names) if scores.reasons[j][i]},
+                advantage=None if mean_advantage is None else round(mean_advantage[i], 6), detail=keep,
+            )
+        )  # fmt: skip
+    return out
+
+
+_STATUS = {int(s): s.name.lower() for s in Status}
+
+
+def _spread(groups_here: Sequence[int], count: int, step: int) -> list[int]:
+    size = len(groups_here)
+    return [groups_here[(step * count + i) % size] for i in range(min(count, size))]

@@ -1,0 +1,137 @@
+"""One optimiser step: the pipeline's loss over a batch, whatever the split into micro-batches.
+
+With one micro-batch the loss is differentiated directly. With several, the loss is a weighted sum fixed by the mask of
+the whole batch, so parts add up. When an objective takes statistics over the whole batch, a first pass without
+gradient collects its signals, the loss is differentiated with respect to them, and a second pass carries that
+gradient into the model: the result is that of one large batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from guerdon.engines.native.forward import VOCAB, micro_batches, stat_key, statistics
+from guerdon.engines.native.packing import Packed
+from guerdon.engines.native.policy import Policy
+from guerdon.engines.native.rollout import Rollouts
+from guerdon.errors import NumericsError
+from guerdon.frame import Frame, Key, cut, key
+from guerdon.ops.kl import kl_estimate
+from guerdon.ops.masked import masked_mean
+from guerdon.pipeline import Loss, Pipeline
+
+
+@dataclass
+class Updater:
+    """What one optimiser step needs besides the batch.
+
+    ``budget`` is the padded tokens of a micro-batch, ``shared`` whether completions share their prompt's pass.
+    """
+
+    policy: Policy
+    pipeline: Pipeline
+    optimizer: torch.optim.Optimizer
+    value_head: torch.nn.Module | None
+    budget: int | None
+    shared: bool
+    clip_norm: float | None
+    non_finite: str
+    columns: dict[str, Tensor] = field(default_factory=dict)
+
+    def wanted(self) -> dict[Key, str]:
+        """Signals of the current policy that the objectives read; log-probs and entropy are always logged."""
+        want = {key("logp"): "logp", key("entropy"): "entropy"}
+        for component in self.pipeline.reachable():
+            for item in component.card.inputs:
+                if item.name in VOCAB or item.name == "value":
+                    settings = component.settings(item.name)
+                    want[key(item.name, settings)] = stat_key(item.name, settings)
+        return want
+
+    def step(self, rollouts: Rollouts, values: Mapping[str, Any], at: Callable[[Mapping], Frame]) -> dict[str, float]:
+        """Update the policy once.
+
+        Args:
+            rollouts: the rows of this optimiser batch.
+            values: their signals known before the update (advantages, old and reference log-probs, ...).
+            at: makes a frame of the run's current step from signals.
+
+        Returns:
+            What is logged: the loss and its parts, gradient norm, entropy, KL to the reference, clip shares.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        batch = rollouts.completions
+        size, width = batch.tokens.shape
+        want = self.wanted()
+        micro = micro_batches(batch, torch.arange(size), self.policy, budget=self.budget, shared=self.shared)
+        weights = self.pipeline.term_weights(values["mask"], values.get("source"))
+        values = {**values, **self.pipeline.coefficients(at(values))}
+        full = {k: torch.zeros(size, width, device=self.policy.device) for k in want}
+        heat = float(values["temperature"])
+
+        def forward(packed: Packed) -> dict[Key, Tensor]:
+            found = statistics(self.policy, packed, width, want, temperature=heat, value_head=self.value_head)
+            for k, v in found.items():
+                full[k][packed.rows] = v.detach()
+            return found
+
+        def loss(rows: Tensor, stats: Mapping[Key, Tensor]) -> Loss:
+            frame = at({**{k: cut(v, rows, size) for k, v in values.items()}})
+            for (name, settings), value in stats.items():
+                frame.put(name, value, dict(settings))
+            for name in ("logp", "entropy", "value"):
+                if f"old_{name}" not in frame and key(name) in stats:
+                    frame.put(f"old_{name}", stats[key(name)].detach())  # exactly on-policy
+            part = {k: v[rows] for k, v in weights.items()}
+            return self.pipeline.loss(frame, part, size=size)
+
+        if len(micro) > 1 and self.pipeline.whole_batch:
+            logs = self._two_passes(micro, forward, loss, want, full)
+        else:
+            logs = {}
+            for packed in micro:
+                result = loss(packed.rows, forward(packed))
+                result.total.backward()
+                for k, v in result.logs.items():
+                    logs[k] = logs.get(k, 0.0) + float(v)
+        logs |= self._apply()
+        mask = values["mask"]
+        logs["entropy"] = float(masked_mean(full[key("entropy")], mask)) if bool(mask.any()) else math.nan
+        if "ref_logp" in values:
+            logs["kl"] = float(masked_mean(kl_estimate(full[key("logp")], values["ref_logp"], "k3"), mask))
+        self.columns = {"entropy": full[key("entropy")], "logp": full[key("logp")]}
+        return logs
+
+    def _two_passes(self, micro, forward, loss, want, full) -> dict[str, float]:
+        with torch.no_grad():
+            for packed in micro:
+                forward(packed)
+        leaves = {k: full[k].clone().requires_grad_() for k in want}
+        result = loss(torch.arange(len(next(iter(full.values())))), leaves)
+        grads = torch.autograd.grad(result.total, list(leaves.values()), allow_unused=True)
+        for packed in micro:
+            stats = forward(packed)
+            pairs = [(stats[k] * g[packed.rows]).sum() for k, g in zip(leaves, grads, strict=True) if g is not None]
+            torch.stack(pairs).sum().backward()
+        return {k: float(v) for k, v in result.logs.items()}
+
+    def _apply(self) -> dict[str, float]:
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        limit = self.clip_norm if self.clip_norm is not None else math.inf
+        norm = float(torch.nn.utils.clip_grad_norm_(parameters, limit))
+        if not math.isfinite(norm):
+            self.optimizer.zero_grad(set_to_none=True)
+            if self.non_finite == "raise":
+                raise NumericsError(
+                    "the gradient is not finite", where="update", seen=norm,
+                    fix="lower train.lr, look at the rewards of the last step, or set train.non_finite=skip",
+                )  # fmt: skip
+            return {"grad_norm": math.nan, "skipped_updates": 1.0}
+        self.optimizer.step()
+        return {"grad_norm": norm, "skipped_updates": 0.0}
