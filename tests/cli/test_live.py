@@ -129,3 +129,14 @@ def test_view_fits_the_output(capsys):
     assert view(quiet=True) is None
     assert isinstance(view(), PlainView)
     assert view(json=True).stream is not view().stream
+
+
+def test_a_reader_that_leaves_does_not_stop_the_run():
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    shown = PlainView(Gone(), every=1)
+    for i in range(3):
+        shown.on_step(i + 1, 3, METRICS, TIME)
+    assert shown.stream is None

@@ -162,11 +162,17 @@ class PlainView(Callback):
     """
 
     def __init__(self, stream: IO[str] | None = None, *, every: int = 0):
-        self.stream = stream or sys.stdout
+        self.stream: IO[str] | None = stream or sys.stdout
         self.every = every
 
     def _say(self, text: str) -> None:
-        print(text, file=self.stream, flush=True)
+        if self.stream is None:
+            return
+        try:
+            print(text, file=self.stream, flush=True)
+        except BrokenPipeError:
+            # whoever read the lines left; that must not cost the run
+            self.stream = None
 
     def on_start(self, info: Mapping[str, Any]) -> None:
         """The header."""
