@@ -279,10 +279,13 @@ class Pipeline:
         weights = [float(value_at(r.weight, step=frame.step, total=frame.total)) for r in self._expanded(names)]  # type: ignore[arg-type]
         for component in self.shaping:
             chosen = component
-            if component.card.name == "weighted_sum" and component.params.get("weights") is None:
-                chosen = Component(component.method, {**component.params, "weights": tuple(weights)}, component.bind)
+            if component.card.name == "weighted_sum":
+                given = component.params.get("weights")
+                filled = {"weights": tuple(weights) if given is None else given, "names": tuple(names)}
+                chosen = Component(component.method, {**component.params, **filled}, component.bind)
             result = chosen(frame.gather(chosen), step=frame.step, total=frame.total)
-            self._put(frame, component, "reward", result)
+            per_decision = isinstance(result, Tensor) and result.ndim == 2
+            self._put(frame, component, "token_reward" if per_decision else "reward", result)
         return scores
 
     def _expanded(self, names: Sequence[str]) -> list[Reward]:
@@ -339,20 +342,24 @@ class Pipeline:
                     frame.put(name, value)
         return written
 
-    def term_weights(self, mask: Tensor, source: Sequence[str] | None = None) -> dict[str, Tensor]:
+    def term_weights(self, values: Mapping[str, Any]) -> dict[str, Tensor]:
         """Aggregation weights per objective entry, fixed by the mask of the whole optimiser batch."""
+        mask, source = values["mask"], values.get("source")
         cache: dict[tuple, Tensor] = {}
         out = {}
         for term in self.terms:
             if term.role not in ("token_loss",):
                 continue
-            spec = (term.aggregate.use, term.aggregate.length, term.aggregate.eps, term.aggregate.rows, term.rows)
+            a = term.aggregate
+            spec = (a.use, a.length, a.eps, a.rows, a.class_id, term.rows)
             if spec not in cache:
                 kept = mask
                 if term.rows is not None and source is not None:
                     kept = mask & torch.tensor([s in term.rows for s in source], device=mask.device)[:, None]
-                a = term.aggregate
-                cache[spec] = aggregate_weights(kept, a.use, length=a.length, eps=a.eps, rows=a.rows)  # type: ignore[arg-type]
+                classes = self.frame(values).get(a.class_id) if a.use == "class_mean" else None
+                cache[spec] = aggregate_weights(
+                    kept, a.use, length=a.length, eps=a.eps, rows=a.rows, class_id=classes  # type: ignore[arg-type]
+                )
             out[term.component.label] = cache[spec]
         return out
 

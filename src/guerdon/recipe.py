@@ -127,12 +127,16 @@ class Rollout(_Model):
 
 
 class Aggregate(_Model):
-    """How per-decision losses become one number; see ``guerdon.objectives.aggregate``."""
+    """How per-decision losses become one number; see ``guerdon.objectives.aggregate``.
+
+    ``class_id`` names the signal that holds the classes of ``class_mean``.
+    """
 
     use: str = "token_mean"
     length: float | None = None
     eps: float = 0.0
-    rows: Literal["scored", "all"] = "scored"
+    rows: Literal["scored", "all", "none"] = "scored"
+    class_id: str = "domain"
 
 
 class Train(_Model):
@@ -265,6 +269,9 @@ def load(
         name = path.stem
         origin = {key: f"{path.name}:{line}" for key, line in lines.items()}
     for text in overrides:
+        top = text.partition("=")[0].split(".")[0]
+        if "." in text.partition("=")[0] and top in ("advantage", "objective") and top not in data:
+            data[top] = [{"use": e.use} for e in Recipe.model_fields[top].default]
         data = apply_override(data, text)
         origin[text.partition("=")[0]] = f"override {text}"
     data.setdefault("name", name)

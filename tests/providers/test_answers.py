@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 from guerdon.component import build
 from guerdon.errors import DataError, RecipeError, UnknownNameError
 from guerdon.method import registered
-from guerdon.providers.answers import (
+from guerdon.ops.answers import (
     FORMATS,
-    answer,
-    answer_id,
     answer_key,
     choice_of,
     extract_answer,
@@ -23,6 +21,7 @@ from guerdon.providers.answers import (
     plain_text,
     same_length,
 )
+from guerdon.providers.answers import answer, answer_id
 from guerdon.registry import Resolved
 
 NORMS = ("none", "text", "choice", "number")

@@ -98,6 +98,12 @@ def test_recipe_alone(tmp_path):
     assert 'class="chart"' not in html
 
 
+def test_unset_values_are_marked(tmp_path):
+    html = text(build([write(tmp_path / "r", recipe_yaml="train: {steps: 3, clip: null}")], tmp_path / "r.html"))
+    assert re.search(r'<tr class="unset same"><th scope="row" class="mono">train.clip', html)
+    assert re.search(r'<tr class="same"><th scope="row" class="mono">train.steps', html)
+
+
 def test_empty_files(tmp_path):
     run = write(
         tmp_path / "r",

@@ -55,6 +55,11 @@ def test_unscored_is_no_reward_and_never_best_or_worst():
     assert found.components["judge"].status["unscored"] == 1
 
 
+def test_causes_that_differ_in_their_quotes_are_one():
+    rows = [rollout(0, 0, i, 0.0, status={"m": "failed"}, reason={"m": f"no number: '{i}+'"}) for i in range(5)]
+    assert read(rows, last_step=0).reasons == {("m", "failed", "no number: '…'"): 5}
+
+
 def test_paid_but_wrong_needs_a_wrong_verdict():
     rows = [rollout(0, 0, 0, 1.0, is_correct=True), rollout(0, 0, 1, 0.9, is_correct=False), rollout(0, 0, 2, 2.0)]
     assert [p.rollout.sample for p in read(rows, last_step=0).picks["gamed"]] == [1]

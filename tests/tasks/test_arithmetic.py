@@ -8,7 +8,7 @@ import pytest
 from guerdon.component import build
 from guerdon.errors import RecipeError
 from guerdon.method import registered
-from guerdon.providers.answers import extract_answer
+from guerdon.ops.answers import extract_answer
 from guerdon.registry import Resolved
 from guerdon.rewards.verifiers.answer_equal import answer_equal
 from guerdon.tasks.arithmetic import Arithmetic, chain

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from guerdon.component import build
 from guerdon.errors import DataError, GuerdonError, MachineError, RecipeError, UnknownNameError
 from guerdon.method import registered
-from guerdon.providers.answers import extract_answer
+from guerdon.ops.answers import extract_answer
 from guerdon.registry import Resolved
 from guerdon.rewards.verifiers.answer_equal import answer_equal
 from guerdon.tasks.dataset import Dataset

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from guerdon.errors import DataError, MachineError, RecipeError, UnknownNameError
-from guerdon.providers.answers import extract_answer
+from guerdon.ops.answers import extract_answer
 from guerdon.rewards.verifiers.task_oracle import task_oracle
 from guerdon.tasks.reasoning_gym import ReasoningGym
 

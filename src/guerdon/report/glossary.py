@@ -91,7 +91,8 @@ _ALWAYS: tuple[tuple[str, str], ...] = (
     ),
     (
         "Before and after",
-        "Held-out numbers: first and last evaluation. Training numbers: first and last tenth of the steps.",
+        "Held-out numbers: first and last evaluation. Training numbers: first and last tenth of "
+        "the steps, three steps at least where there are six.",
     ),
     (
         "Scored, failed, unscored",

@@ -27,13 +27,13 @@ class Series:
         return bool(self.steps)
 
     def ends(self, share: float = 0.1) -> tuple[list[float], list[float]]:
-        """Values of the first and of the last tenth of the steps, at least one value each.
+        """Values of the first and of the last tenth of the steps; of a short series three each, or half.
 
         Example:
             >>> Series([0, 1, 2, 3], [1.0, 2.0, 3.0, 4.0]).ends()
-            ([1.0], [4.0])
+            ([1.0, 2.0], [3.0, 4.0])
         """
-        take = max(1, round(len(self.values) * share))
+        take = max(1, min(3, len(self.values) // 2), round(len(self.values) * share))
         return self.values[:take], self.values[-take:]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ KINDS: dict[str, tuple[str, str]] = {
 _KEEP = 6
 _DEVIATIONS = 4000
 _REASONS = 400
+_QUOTED = re.compile(r"""(?<!\w)(['"`]).*?\1(?!\w)""", re.S)
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,16 @@ def read(rollouts: Iterable[Rollout], last_step: int, keep: int = _KEEP) -> Roll
     return out
 
 
+def cause(reason: str) -> str:
+    """A reason without the quoted text in it, so that one cause stays one line of the table.
+
+    Example:
+        >>> cause("answer is not a number: '1+'"), cause("")
+        ("answer is not a number: '…'", 'no reason given')
+    """
+    return _QUOTED.sub(r"\1…\1", reason)[:200] or "no reason given"
+
+
 def _counted(out: Rollouts, r: Rollout) -> None:
     for name in {*r.aspects, *r.status}:
         count = out.components.setdefault(name, ComponentCount())
@@ -157,7 +169,7 @@ def _counted(out: Rollouts, r: Rollout) -> None:
                 count.correct.add(value, float(r.is_correct))
         if status in ("scored", "skipped"):
             continue
-        key = (name, status, r.reason.get(name, "") or "no reason given")
+        key = (name, status, cause(r.reason.get(name, "")))
         if key in out.reasons or len(out.reasons) < _REASONS:
             out.reasons[key] += 1
             out.examples.setdefault(key, r.id)

@@ -49,6 +49,11 @@ class Value:
         """Whether the runs disagree."""
         return len({text for text, _ in self.cells}) > 1
 
+    @property
+    def unset(self) -> bool:
+        """Whether no run gives it a value."""
+        return all(text in ("null", "{}", "[]", "–") for text, _ in self.cells)
+
 
 def failures(runs: Sequence[Run], keep: int = 40) -> list[Failure]:
     """Causes from the stored rollouts, most frequent first; from the metrics where no rollout tells."""

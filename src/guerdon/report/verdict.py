@@ -214,7 +214,7 @@ def _judge(
         if full:
             return "saturated", OK, f"All samples of a prompt reach its maximum: learned, and no longer a signal.{tail}"
         return "no signal", WATCH, f"All samples of a prompt get the same value, so it cannot rank them.{tail}"
-    if change is None:
+    if change is None or not change.known:
         return "not judged", UNKNOWN, f"There are too few steps to compare.{tail}"
     span = f"{number(change.value, signed=True)} over training"
     span += f" ({number(change.low, signed=True)} to {number(change.high, signed=True)})" if change.known else ""
@@ -228,5 +228,5 @@ def _judge(
             )
         return "rising", OK, f"It rises, {span}{tied}.{tail}"
     if change.known and change.high < 0:
-        return "falling", WATCH, f"It falls, {span}{tied}: something else is paid more.{tail}"
+        return "falling", WATCH, f"It falls, {span}{tied}: training moved away from what it pays for.{tail}"
     return "flat", UNKNOWN, f"No clear change, {span}{tied}.{tail}"

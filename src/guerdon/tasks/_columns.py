@@ -12,7 +12,7 @@ import jinja2
 import jinja2.sandbox
 
 from guerdon.errors import DataError, RecipeError
-from guerdon.providers.answers import extract_answer
+from guerdon.ops.answers import extract_answer
 from guerdon.records import Task
 from guerdon.tasks._rows import read_rows
 

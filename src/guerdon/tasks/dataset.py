@@ -9,7 +9,7 @@ from typing import Literal
 
 from guerdon.errors import RecipeError, UnknownNameError
 from guerdon.method import Preset, method
-from guerdon.providers.answers import FORMATS, Extract, number_of
+from guerdon.ops.answers import FORMATS, Extract, number_of
 from guerdon.tasks._columns import Reader
 from guerdon.tasks.base import TaskData, characters_of, rank, split_by_prompt
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from guerdon.errors import DataError, MachineError, RecipeError, UnknownNameError
 from guerdon.method import Paper, method
-from guerdon.providers.answers import Extract, format_answer
+from guerdon.ops.answers import Extract, format_answer
 from guerdon.records import Task
 from guerdon.tasks.base import TaskData, characters_of, split_by_prompt
 

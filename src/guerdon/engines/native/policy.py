@@ -115,6 +115,9 @@ def build(recipe: PolicyRecipe, *, characters: str = "", seed: int = 0) -> Polic
         ModelError: the path does not exist, is no causal model, or its tokenizer cannot end a text.
         MachineError: a device or package is missing.
     """
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
     device = _device(recipe.device)
     dtype = _dtype(recipe.dtype, device)
     if recipe.use == "tiny":
@@ -165,13 +168,14 @@ def _self_check(policy: Policy) -> tuple[bool, bool]:
     """Try on a few tokens whether head and mask behave as the fast paths assume."""
     vocab = policy.core.get_input_embeddings().weight.shape[0]
     ids = (torch.arange(6, device=policy.device)[None] * 7 + 1) % vocab
-    plain = policy.core(input_ids=ids).logits
+    every = torch.ones_like(ids)
+    plain = policy.core(input_ids=ids, attention_mask=every).logits
     scale = plain.abs().max().clamp_min(1.0)
     slack = 1e-3 if policy.dtype == torch.float32 else 3e-2
     head = policy.head
     fused = isinstance(head, nn.Linear)
     if fused:
-        hidden = policy.body(input_ids=ids).last_hidden_state
+        hidden = policy.body(input_ids=ids, attention_mask=every).last_hidden_state
         fused = bool(((head(hidden) - plain).abs().max() / scale) < slack)
     kinds = set(getattr(policy.core.config, "layer_types", None) or ["full_attention"])
     if kinds != {"full_attention"}:
@@ -184,7 +188,7 @@ def _self_check(policy: Policy) -> tuple[bool, bool]:
         mask = mask.masked_fill(seen.to(policy.device)[None, None] == 0, torch.finfo(policy.dtype).min)
         places = torch.tensor([[0, 1, 2, 3, 3]], device=policy.device)
         got = policy.core(input_ids=packed, attention_mask=mask, position_ids=places, use_cache=False).logits
-        want = policy.core(input_ids=ids[:, [0, 1, 2, 4]]).logits[:, 3]
+        want = policy.core(input_ids=ids[:, [0, 1, 2, 4]], attention_mask=every[:, :4]).logits[:, 3]
         same = ((got[:, 3] - plain[:, 3]).abs().max() / scale < slack) & (
             (got[:, 4] - want).abs().max() / scale < slack
         )

@@ -79,12 +79,14 @@ def _assemble(
     texts = [_cut(policy.decode(r[:n]), how.stop) for r, n in zip(rows, sampled.lengths.tolist(), strict=True)]
     last = mask & (torch.arange(tokens.shape[1]) == (sampled.lengths - 1)[:, None])
     per_row = [t for t in tasks for _ in range(copies)]
+    domains = {d: i for i, d in enumerate(sorted({t.domain for t in tasks}))}
     values = {
         "task": per_row,
         "prompt": [t.prompt for t in per_row],
         "gold": [t.gold for t in per_row],
         "group_id": prompt_of + first_group,
         "sample_index": torch.arange(copies).repeat(len(tasks)),
+        "domain": torch.tensor([domains[t.domain] for t in per_row]),
         "source": ["base"] * len(per_row),
         "completion": texts,
         "tokens": tokens,

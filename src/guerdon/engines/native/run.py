@@ -26,7 +26,7 @@ from guerdon.engines.callbacks import Callback, Callbacks
 from guerdon.engines.native import policy as policies
 from guerdon.engines.native.loop import Loop, sampling
 from guerdon.engines.native.warm_start import warm_start
-from guerdon.errors import Interrupted, RecipeError, RunError
+from guerdon.errors import Interrupted, RecipeError, RunError, UnknownNameError
 from guerdon.pipeline import Pipeline
 from guerdon.recipe import Recipe, WarmStart, load
 from guerdon.records.jsonl import Writer
@@ -38,7 +38,7 @@ from guerdon.tasks.base import TaskData
 
 PROVIDES = frozenset((
     "prompt", "task", "gold", "group_id", "completion", "tokens", "mask", "token_text", "truncated", "terminated",
-    "sample_index", "source", "temperature", "train_step", "train_progress", "rng", "last", "history",
+    "sample_index", "source", "temperature", "train_step", "train_progress", "rng", "last", "history", "domain",
     "logp", "entropy", "collision", "collision_logp", "nucleus_entropy", "taken_logit", "log_partition",
     "old_logp", "old_entropy", "ref_logp", "value", "old_value", "reference_reward",
 ))  # fmt: skip
@@ -99,13 +99,9 @@ def prepare(recipe: Recipe) -> tuple[TaskData, policies.Policy, Pipeline]:
     """Load the task, build the policy and check the pipeline, without starting anything."""
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
-    where = "task"
-    name, _, rest = recipe.task.use.partition("/")
-    params = {**recipe.task.params, **({"dataset": rest} if rest else {})}
-    found = registry.resolve(name, stage="task", allow_code=recipe.allow_code, where=where)
-    data: TaskData = build_component(found, params, where=where).instance.load()
+    data = load_task(recipe)
     if not len(data.train) or not len(data.evaluation):
-        raise RecipeError("the task has no training or no evaluation prompts", where=where)
+        raise RecipeError("the task has no training or no evaluation prompts", where="task")
     pipeline = Pipeline(
         recipe,
         default_reward=data.reward,
@@ -116,6 +112,21 @@ def prepare(recipe: Recipe) -> tuple[TaskData, policies.Policy, Pipeline]:
     for i in range(min(len(data.train), 64)):
         policy.encode(data.train[i])
     return data, policy, pipeline
+
+
+def load_task(recipe: Recipe) -> TaskData:
+    """The task of a recipe; ``family/member`` gives ``member`` to the family as its data set."""
+    use, where = recipe.task.use, "task"
+    params = dict(recipe.task.params)
+    try:
+        found = registry.resolve(recipe.task.reference, stage="task", allow_code=recipe.allow_code, where=where)
+    except UnknownNameError:
+        family, _, member = use.partition("/")
+        if not member:
+            raise
+        found = registry.resolve(family, stage="task", allow_code=recipe.allow_code, where=where)
+        params["dataset"] = member
+    return build_component(found, params, where=where).instance.load()
 
 
 class _Run:

@@ -70,7 +70,7 @@ class Updater:
         size, width = batch.tokens.shape
         want = self.wanted()
         micro = micro_batches(batch, torch.arange(size), self.policy, budget=self.budget, shared=self.shared)
-        weights = self.pipeline.term_weights(values["mask"], values.get("source"))
+        weights = self.pipeline.term_weights(values)
         values = {**values, **self.pipeline.coefficients(at(values))}
         full = {k: torch.zeros(size, width, device=self.policy.device) for k in want}
         heat = float(values["temperature"])

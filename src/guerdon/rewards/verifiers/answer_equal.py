@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from guerdon.method import Paper, method
-from guerdon.providers.answers import Normalise, answer_key, same_length
+from guerdon.ops.answers import Normalise, answer_key, same_length
 from guerdon.records import Verdict
 from guerdon.rewards.verifiers._rows import Row, alternatives, failed, scored, short, unscored, verdict
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from guerdon.errors import RecipeError
 from guerdon.method import Paper, method
-from guerdon.providers.answers import number_of, same_length
+from guerdon.ops.answers import number_of, same_length
 from guerdon.records import Verdict
 from guerdon.rewards.verifiers._rows import Row, alternatives, failed, scored, short, unscored, verdict
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from guerdon.errors import MachineError
 from guerdon.method import Paper, method
-from guerdon.providers.answers import same_length
+from guerdon.ops.answers import same_length
 from guerdon.records import Task, Verdict
 from guerdon.rewards.verifiers._rows import Row, failed, scored, unscored, verdict
 

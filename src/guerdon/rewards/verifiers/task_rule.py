@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from guerdon.method import Paper, method
-from guerdon.providers.answers import same_length
+from guerdon.ops.answers import same_length
 from guerdon.records import Task, Verdict
 from guerdon.rewards.verifiers._rows import Row, failed, scored, unscored, verdict
 
