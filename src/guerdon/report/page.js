@@ -46,7 +46,7 @@
   }
   var pending = Object.keys(data.specs).map(function (id) {
     return window.guerdonEmbed(document.getElementById(id), data.specs[id], {
-      mode: "vega-lite", renderer: "svg", actions: false, defaultStyle: false, tooltip: hint, config: data.config
+      mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false, tooltip: hint, config: data.config
     }).then(function (found) { found.view.addEventListener("pointerout", hide); }, failed);
   });
   Promise.all(pending).then(function () { root.dataset.charts = String(pending.length); });
