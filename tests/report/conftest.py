@@ -47,7 +47,8 @@ def browse(tmp_path_factory) -> Callable[..., tuple[str, str]]:
             "--disable-background-networking", "--disable-component-update", "--disable-sync",
             "--enable-logging=stderr",
             f"--user-data-dir={profile}", f"--log-net-log={log}", "--net-log-capture-mode=Everything",
-            "--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=10000", "--window-size=1300,2000", *flags, "--dump-dom", page.resolve().as_uri(),
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            "--virtual-time-budget=10000", "--window-size=1300,2000", *flags, "--dump-dom", page.resolve().as_uri(),
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, timeout=120, check=True)
         console = re.findall(r"CONSOLE.*", done.stderr.decode("utf-8", "replace"))

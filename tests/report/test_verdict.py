@@ -63,7 +63,7 @@ def test_wrong_answers_that_are_paid():
 
 @pytest.mark.parametrize(("last", "level"), [(0.02, OK), (0.2, WATCH), (0.5, ALERT)])
 def test_truncation_levels(last, level):
-    assert checks(a_run(train={"truncated/rate": [0.0] * 9 + [last]}), 0, [])[0].level == level
+    assert checks(a_run(train={"truncated/rate": [0.0] * 27 + [last] * 3}), 0, [])[0].level == level
 
 
 def judged(means, within, correct=(), unscored=0, scored=100, low=0.0):
