@@ -81,14 +81,19 @@ def _compute(
     if policy.fused or "value" in want:
         hidden = _at(policy.body(**inputs).last_hidden_state, packed)
         if "value" in want and value_head is not None:
-            out["value"] = value_head(hidden.float())[:, 0]
+            out["value"] = value_head(_wide(hidden))[:, 0]
         if policy.fused and stats:
             head = policy.head
             out |= vocab_stats(hidden, head.weight, packed.target, want=stats, bias=head.bias, temperature=temperature)
     if stats and not policy.fused:
         logits = _at(policy.core(**inputs).logits, packed)
         out |= from_logits(logits, packed.target, want=stats, temperature=temperature)
-    return {k: v.float() for k, v in out.items()}
+    return {k: _wide(v) for k, v in out.items()}
+
+
+def _wide(x: Tensor) -> Tensor:
+    """Half precision as float32; a model in float64 keeps its precision."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _at(states: Tensor, packed: Packed) -> Tensor:

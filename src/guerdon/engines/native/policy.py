@@ -57,7 +57,7 @@ class Policy:
 
     def arithmetic(self) -> contextlib.AbstractContextManager:
         """Context of every forward pass: bfloat16 arithmetic when the recipe says so."""
-        if self.dtype == torch.float32:
+        if self.dtype in (torch.float32, torch.float64):
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, dtype=self.dtype)
 

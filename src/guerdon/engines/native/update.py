@@ -74,6 +74,7 @@ class Updater:
         values = {**values, **self.pipeline.coefficients(at(values))}
         full = {k: torch.zeros(size, width, device=self.policy.device) for k in want}
         heat = float(values["temperature"])
+        mask = values["mask"]
 
         def forward(packed: Packed) -> dict[Key, Tensor]:
             found = statistics(self.policy, packed, width, want, temperature=heat, value_head=self.value_head)
@@ -98,10 +99,12 @@ class Updater:
             for packed in micro:
                 result = loss(packed.rows, forward(packed))
                 result.total.backward()
+                part = float(mask[packed.rows].sum() / mask.sum().clamp_min(1))
                 for k, v in result.logs.items():
-                    logs[k] = logs.get(k, 0.0) + float(v)
-        logs |= self._apply()
-        mask = values["mask"]
+                    # losses add up over micro-batches, means of weights are averaged by decisions
+                    share = part if k.startswith("weight/") else 1.0
+                    logs[k] = logs.get(k, 0.0) + (float(v) * share if share else 0.0)
+        logs |= self._apply(logs)
         logs["entropy"] = float(masked_mean(full[key("entropy")], mask)) if bool(mask.any()) else math.nan
         if "ref_logp" in values:
             logs["kl"] = float(masked_mean(kl_estimate(full[key("logp")], values["ref_logp"], "k3"), mask))
@@ -121,15 +124,17 @@ class Updater:
             torch.stack(pairs).sum().backward()
         return {k: float(v) for k, v in result.logs.items()}
 
-    def _apply(self) -> dict[str, float]:
+    def _apply(self, losses: Mapping[str, float]) -> dict[str, float]:
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         limit = self.clip_norm if self.clip_norm is not None else math.inf
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, limit))
-        if not math.isfinite(norm):
+        broken = {k: v for k, v in losses.items() if k.startswith("loss/") and not math.isfinite(v)}
+        if broken or not math.isfinite(norm):
             self.optimizer.zero_grad(set_to_none=True)
             if self.non_finite == "raise":
                 raise NumericsError(
-                    "the gradient is not finite", where="update", seen=norm,
+                    f"the {'loss' if broken else 'gradient'} is not finite", where="update",
+                    seen={**broken, "grad_norm": norm},
                     fix="lower train.lr, look at the rewards of the last step, or set train.non_finite=skip",
                 )  # fmt: skip
             return {"grad_norm": math.nan, "skipped_updates": 1.0}
