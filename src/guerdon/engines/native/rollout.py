@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,9 +63,19 @@ def collect(
             seen=f"{len(prompts[longest])} + {how.max_new_tokens} tokens", allowed=f"{policy.window}",
             fix="lower rollout.max_new_tokens, or drop long prompts",
         )  # fmt: skip
-    seeds = torch.tensor([seed(*coordinates, task.id, j) for task in tasks for j in range(copies)])
+    seeds = torch.tensor([seed(*coordinates, task.id, j) for task, j in _numbered(tasks, copies)])
     sampled = sample(policy, prompts, [copies] * len(tasks), seeds, how)
     return _assemble(policy, tasks, prompts, copies, sampled, how, first_group)
+
+
+def _numbered(tasks: Sequence[Task], copies: int) -> list[tuple[Task, int]]:
+    """Tasks with sample numbers; a task that comes again in a batch goes on counting, or its rows would be copies."""
+    times: Counter[str] = Counter()
+    out = []
+    for task in tasks:
+        out += [(task, times[task.id] * copies + j) for j in range(copies)]
+        times[task.id] += 1
+    return out
 
 
 def _assemble(
