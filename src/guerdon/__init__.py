@@ -24,7 +24,7 @@ _LAZY = {
 }
 _PACKAGES = ("advantages", "objectives", "shaping", "selection", "rewards", "providers", "tasks", "ops", "records",
              "report", "errors", "signals", "registry")  # fmt: skip
-__all__ = [*_LAZY, *_PACKAGES]  # noqa: PLE0604
+__all__ = [*_LAZY, *_PACKAGES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
     from guerdon.api import build as build

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+import types
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pydantic
 
-from guerdon.errors import RecipeError, UnknownNameError
+from guerdon.errors import MethodError, RecipeError, UnknownNameError
 from guerdon.method import Card, Method
 from guerdon.registry import Resolved
 from guerdon.schedule import Schedule, value_at
+from guerdon.signals import SIGNALS, signal
 
 
 def schema(method: Method) -> type[pydantic.BaseModel]:
@@ -23,12 +28,20 @@ def schema(method: Method) -> type[pydantic.BaseModel]:
     hints = method.hints()
     fields: dict[str, Any] = {}
     for param in method.card.params:
-        kind = hints.get(param.name, Any)
-        if kind is float or kind == (float | None):
-            kind = kind | Schedule
-        fields[param.name] = (kind, ... if param.required else param.default)
+        fields[param.name] = (_scheduled(hints.get(param.name, Any)), ... if param.required else param.default)
     config = pydantic.ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
     return pydantic.create_model(f"{method.card.name}_params", __config__=config, **fields)
+
+
+def _scheduled(kind: Any) -> Any:
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if kind is float or (origin is typing.Annotated and inner[0] is float):
+        return kind | Schedule
+    if origin in (typing.Union, types.UnionType):
+        return functools.reduce(operator.or_, (_scheduled(i) for i in inner))
+    if origin in (tuple, list):
+        return origin[tuple(_scheduled(i) for i in inner)]
+    return origin[inner[0], _scheduled(inner[1])] if origin in (dict, Mapping) else kind
 
 
 @dataclass
@@ -38,13 +51,13 @@ class Component:
     Args:
         method: the method.
         params: validated hyper-parameters; floats may be schedules.
-        bind: per signal, settings that win over the card's.
+        bind: per input, settings that win over the card's, or the name of the signal to read instead.
         label: name of this entry in logs, unique within its recipe.
     """
 
     method: Method
     params: Mapping[str, Any]
-    bind: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    bind: Mapping[str, str | Mapping[str, Any]] = field(default_factory=dict)
     label: str = ""
     instance: Any = None
 
@@ -62,22 +75,41 @@ class Component:
         """Hyper-parameters at an optimiser step, schedules evaluated."""
         return {k: value_at(v, step=step, total=total) for k, v in self.params.items()}
 
+    def source(self, name: str) -> str:
+        """The signal that an input is read from: its own name, or the one it is bound to."""
+        bound = self.bind.get(name)
+        return bound if isinstance(bound, str) else name
+
     def settings(self, name: str) -> dict[str, Any]:
         """Settings of an input signal: the card's, with hyper-parameter names replaced by their values."""
+        bound = self.bind.get(name, {})
+        if isinstance(bound, str):
+            return {}
         for item in self.card.inputs:
             if item.name == name:
-                merged = {**item.settings, **self.bind.get(name, {})}
+                merged = {**item.settings, **bound}
                 return {k: self.params[v] if isinstance(v, str) and v in self.params else v for k, v in merged.items()}
         return {}
 
     def __call__(self, signals: Mapping[str, Any], *, step: int = 0, total: int = 1) -> Any:
-        """Call the method with signals by name; missing optional ones are left out."""
+        """Call the method with signals by name; missing optional ones are left out.
+
+        Raises:
+            MethodError: a signal it needs is missing.
+        """
         given = {i.name: signals[i.name] for i in self.card.inputs if signals.get(i.name) is not None}
+        missing = [i.name for i in self.card.inputs if not i.optional and i.name not in given]
+        if missing:
+            raise MethodError(
+                f"{self.card.name} needs signals that were not given", where=self.label, seen=f"missing {missing}",
+                allowed=[i.name for i in self.card.inputs],
+            )  # fmt: skip
         if not self.method.stateful:
             return self.method.target(**given, **self.at(step=step, total=total))
         for name, value in self.params.items():
-            if isinstance(value, Schedule):
-                setattr(self.instance, name, value.at(step=step, total=total))
+            now = value_at(value, step=step, total=total)
+            if now is not value:
+                setattr(self.instance, name, now)
         return self.instance(**given)
 
     def state_dict(self) -> dict[str, Any]:
@@ -91,7 +123,7 @@ class Component:
 
 
 def build(
-    found: Resolved, params: Mapping[str, Any], *, bind: Mapping[str, Mapping[str, Any]] | None = None,
+    found: Resolved, params: Mapping[str, Any], *, bind: Mapping[str, str | Mapping[str, Any]] | None = None,
     label: str = "", where: str = "",
 ) -> Component:  # fmt: skip
     """Validate hyper-parameters against the signature and build the component.
@@ -113,11 +145,25 @@ def build(
     except pydantic.ValidationError as error:
         raise recipe_error(error, where, card.name) from None
     chosen = {name: getattr(values, name) for name in known}
-    binds = {**(preset.bind if preset else {}), **(bind or {})}
-    for name in binds:
-        if name not in {i.name for i in card.inputs}:
-            raise UnknownNameError(f"input of {card.name}", name, [i.name for i in card.inputs], where=f"{where}.bind")
+    binds: dict[str, str | Mapping[str, Any]] = {**(preset.bind if preset else {}), **(bind or {})}
+    _check_bind(card, binds, f"{where}.bind".strip("."))
     return Component(found.method, chosen, binds, label or (preset.name if preset else card.name))
+
+
+def _check_bind(card: Card, binds: Mapping[str, str | Mapping[str, Any]], where: str) -> None:
+    for name, bound in binds.items():
+        if name not in {i.name for i in card.inputs}:
+            raise UnknownNameError(f"input of {card.name}", name, [i.name for i in card.inputs], where=where)
+        if isinstance(bound, str):
+            try:
+                signal(bound)
+            except UnknownNameError as error:
+                raise UnknownNameError("signal", bound, SIGNALS, where=f"{where}.{name}") from error
+            continue
+        for setting in bound:
+            known = signal(name).settings
+            if setting not in known:
+                raise UnknownNameError(f"setting of {name}", setting, known, where=f"{where}.{name}")
 
 
 def recipe_error(error: pydantic.ValidationError, where: str, name: str) -> RecipeError:

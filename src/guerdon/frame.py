@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from guerdon.component import Component
@@ -21,6 +20,8 @@ def key(name: str, settings: Mapping[str, Any] | None = None) -> Key:
 
 
 def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return tuple(sorted((k, _frozen(v)) for k, v in value.items()))
     return tuple(_frozen(v) for v in value) if isinstance(value, (list, tuple)) else value
 
 
@@ -101,11 +102,8 @@ class Frame:
         """The inputs of a component by parameter name, with its settings and bindings applied."""
         found = {}
         for item in component.card.inputs:
-            bound = component.bind.get(item.name)
-            if isinstance(bound, str):
-                found[item.name] = self.get(bound, optional=item.optional)
-            else:
-                found[item.name] = self.get(item.name, component.settings(item.name), optional=item.optional)
+            name = component.source(item.name)
+            found[item.name] = self.get(name, component.settings(item.name), optional=item.optional)
         return found
 
     def rows(self, index: Tensor, size: int, drop: Iterable[str] = ()) -> dict[str, Any]:

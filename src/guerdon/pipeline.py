@@ -7,70 +7,26 @@ chosen methods ask for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from guerdon import registry
+from guerdon.combine import Loss, Term, combine, term_weights
 from guerdon.component import Component, build
-from guerdon.errors import MethodError, NumericsError, RecipeError
+from guerdon.errors import MethodError, NumericsError, RecipeError, UnknownNameError
 from guerdon.frame import Frame
-from guerdon.objectives.aggregate import AGGREGATES, aggregate_weights
-from guerdon.ops.masked import masked_mean, zeroed
+from guerdon.objectives.aggregate import AGGREGATES
+from guerdon.ops.masked import zeroed
 from guerdon.recipe import Aggregate, Entry, Recipe
-from guerdon.records import Status, Verdict
-from guerdon.schedule import Schedule, value_at
-from guerdon.signals import SIGNALS
+from guerdon.scoring import Reward, Scores, score_rows
+from guerdon.signals import SIGNALS, signal
 
+__all__ = ["Loss", "Pipeline", "Reward", "Scores", "Term"]
 
-@dataclass(frozen=True)
-class Reward:
-    """One reward component with its weight and the tasks it applies to."""
-
-    component: Component
-    weight: float | Schedule
-    when: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True)
-class Term:
-    """One entry of the objective list."""
-
-    component: Component
-    weight: float | Schedule
-    aggregate: Aggregate
-    rows: tuple[str, ...] | None
-    on: tuple[str, ...] | None
-
-    @property
-    def role(self) -> str:
-        """The role on the method's card."""
-        return self.component.card.role or "token_loss"
-
-    @property
-    def whole_batch(self) -> bool:
-        """Whether it takes statistics over the whole optimiser batch."""
-        return self.component.card.scope == "update_batch" or self.role == "penalty"
-
-
-@dataclass
-class Scores:
-    """What the rewards said: one column per component."""
-
-    names: list[str]
-    values: Tensor
-    status: Tensor
-    reasons: list[list[str]]
-
-
-@dataclass
-class Loss:
-    """A loss with what is logged about it."""
-
-    total: Tensor
-    logs: dict[str, Tensor] = field(default_factory=dict)
+# what an entry may say besides its name, hyper-parameters and bindings
+_KEYS = {"reward": {"weight", "when"}, "objective": {"weight", "aggregate", "rows", "on"}}
 
 
 class Pipeline:
@@ -100,6 +56,7 @@ class Pipeline:
         self.advantages = [c for c, _ in self._stage("advantage", recipe.advantage)]
         self.aggregate = self._aggregate()
         self.terms = [self._term(c, e) for c, e in self._stage("objective", recipe.objective)]
+        self._check_targets()
         if not self.rewards:
             raise RecipeError("the recipe has no reward", where="reward", fix="reward: [{use: answer_equal}]")
         if not self.advantages:
@@ -116,6 +73,7 @@ class Pipeline:
         labels: set[str] = set()
         for i, entry in enumerate(entries):
             where = f"{stage}.{i}"
+            _known_keys(stage, entry, where)
             found = registry.resolve(entry.reference, stage=stage, allow_code=self.recipe.allow_code, where=where)
             component = build(found, entry.params, bind=entry.bind, label=entry.name or "", where=where)  # type: ignore[arg-type]
             base, n = component.label, 2
@@ -136,16 +94,36 @@ class Pipeline:
             modes = [p.aggregate for p in named if p is not None and p.aggregate]
             chosen = Aggregate(use=modes[0]) if modes else Aggregate()
         if chosen.use not in AGGREGATES:
-            raise RecipeError("unknown aggregate", where="aggregate.use", seen=chosen.use, allowed=AGGREGATES)
+            raise UnknownNameError("aggregate", chosen.use, AGGREGATES, where="aggregate.use")
+        return self._constant(chosen)
+
+    def _constant(self, chosen: Aggregate) -> Aggregate:
+        # the width of a batch is no constant: the longest completion a rollout may have is
+        budget = self.recipe.rollout.max_new_tokens
+        if chosen.use == "fixed_length" and chosen.length is None and budget is not None:
+            return chosen.model_copy(update={"length": float(budget)})
         return chosen
 
     def _term(self, component: Component, entry: Entry) -> Term:
         preset = registry.resolve(entry.reference, allow_code=self.recipe.allow_code).preset
         mode = entry.aggregate or (preset.aggregate if preset else None) or component.card.aggregate
         if mode is not None and mode not in AGGREGATES:
-            raise RecipeError("unknown aggregate", where=component.label, seen=mode, allowed=AGGREGATES)
-        chosen = Aggregate(use=mode) if mode and mode != self.aggregate.use else self.aggregate
+            raise UnknownNameError("aggregate", mode, AGGREGATES, where=f"{component.label}.aggregate")
+        chosen = self._constant(Aggregate(use=mode)) if mode and mode != self.aggregate.use else self.aggregate
         return Term(component, entry.weight, chosen, entry.rows, entry.on)
+
+    def _check_targets(self) -> None:
+        losses = [t.label for t in self.terms if t.role == "token_loss"]
+        for term in self.terms:
+            acts = term.role in ("mask", "weight")
+            if term.on is not None and not acts:
+                raise RecipeError(f"a {term.role} acts on nothing: on: is for weights and masks", where=term.label)
+            if term.role != "token_loss" and (term.rows is not None or (acts and term.weight != 1.0)):
+                key = "rows" if term.rows is not None else "weight"
+                raise RecipeError(f"a {term.role} has no {key}: only losses have", where=f"{term.label}.{key}")
+            for name in term.on or ():
+                if name not in losses:
+                    raise UnknownNameError("loss of this recipe", name, losses, where=f"{term.label}.on")
 
     def _providers(self, params: Mapping[str, Mapping[str, Any]]) -> dict[str, Component]:
         table: dict[str, Component] = {}
@@ -208,8 +186,7 @@ class Pipeline:
         written = self.written()
         while todo:
             component, item = todo.pop()
-            name = component.bind.get(item.name, item.name)
-            name = name if isinstance(name, str) else item.name
+            name = component.source(item.name)
             if item.optional or name in seen or name in written:
                 continue
             seen.add(name)
@@ -225,10 +202,11 @@ class Pipeline:
         for stage, components in (("reward", self.scoring()), ("selection", self.selection)):
             for component in components:
                 for item in component.card.inputs:
-                    if moments[SIGNALS[item.name].moment] > 2 and not item.optional:
-                        better = f"old_{item.name}" if f"old_{item.name}" in SIGNALS else "a signal known earlier"
+                    name = component.source(item.name)
+                    if moments[signal(name).moment] > 2 and not item.optional:
+                        better = f"old_{name}" if f"old_{name}" in SIGNALS else "a signal known earlier"
                         raise MethodError(
-                            f"a {stage} cannot read {item.name!r}, which is known only in the update",
+                            f"a {stage} cannot read {name!r}, which is known only in the update",
                             where=component.label, fix=f"ask for {better}",
                         )  # fmt: skip
         missing = self.needs() - self.provides if self.provides else set()
@@ -258,39 +236,17 @@ class Pipeline:
 
     def score(self, frame: Frame) -> Scores:
         """Run every reward and the shaping; puts ``aspects``, ``status``, ``is_correct`` and ``reward``."""
-        columns, states, reasons, names = [], [], [], []
-        for reward in self.rewards:
-            result = reward.component(frame.gather(reward.component), step=frame.step, total=frame.total)
-            for name, value, status, why in _columns(reward.component, result):
-                applies = _applies(reward.when, frame)
-                if applies is not None:
-                    value = torch.where(applies, value, torch.nan)
-                    status = torch.where(applies, status, int(Status.SKIPPED))
-                columns.append(value)
-                states.append(status)
-                reasons.append(why)
-                names.append(name)
-        scores = Scores(names, torch.stack(columns, 1), torch.stack(states, 1), reasons)
-        _check_finite(scores, frame)
-        frame.put("aspects", scores.values)
-        frame.put("status", scores.status)
-        frame.put("is_correct", scores.values[:, 0] >= 1.0)
-        frame.put("reward", scores.values[:, 0])
-        weights = [float(value_at(r.weight, step=frame.step, total=frame.total)) for r in self._expanded(names)]  # type: ignore[arg-type]
+        scores, weights = score_rows(self.rewards, frame)
         for component in self.shaping:
             chosen = component
             if component.card.name == "weighted_sum":
                 given = component.params.get("weights")
-                filled = {"weights": tuple(weights) if given is None else given, "names": tuple(names)}
-                chosen = Component(component.method, {**component.params, **filled}, component.bind)
+                filled = {"weights": weights if given is None else given, "names": tuple(scores.names)}
+                chosen = Component(component.method, {**component.params, **filled}, component.bind, component.label)
             result = chosen(frame.gather(chosen), step=frame.step, total=frame.total)
             per_decision = isinstance(result, Tensor) and result.ndim == 2
             self._put(frame, component, "token_reward" if per_decision else "reward", result)
         return scores
-
-    def _expanded(self, names: Sequence[str]) -> list[Reward]:
-        per_label = {r.component.label: r for r in self.rewards}
-        return [per_label.get(n) or per_label[n.partition(".")[0]] for n in names]
 
     def select(self, frame: Frame) -> Tensor:
         """Rows that train, from the selection methods; all rows when there are none."""
@@ -344,24 +300,7 @@ class Pipeline:
 
     def term_weights(self, values: Mapping[str, Any]) -> dict[str, Tensor]:
         """Aggregation weights per objective entry, fixed by the mask of the whole optimiser batch."""
-        mask, source = values["mask"], values.get("source")
-        cache: dict[tuple, Tensor] = {}
-        out = {}
-        for term in self.terms:
-            if term.role not in ("token_loss",):
-                continue
-            a = term.aggregate
-            spec = (a.use, a.length, a.eps, a.rows, a.class_id, term.rows)
-            if spec not in cache:
-                kept = mask
-                if term.rows is not None and source is not None:
-                    kept = mask & torch.tensor([s in term.rows for s in source], device=mask.device)[:, None]
-                classes = self.frame(values).get(a.class_id) if a.use == "class_mean" else None
-                cache[spec] = aggregate_weights(
-                    kept, a.use, length=a.length, eps=a.eps, rows=a.rows, class_id=classes  # type: ignore[arg-type]
-                )
-            out[term.component.label] = cache[spec]
-        return out
+        return term_weights(self.terms, values, self.frame)
 
     def loss(self, frame: Frame, weights: Mapping[str, Tensor], *, size: int | None = None) -> Loss:
         """Sum of the objective entries over the rows of this frame.
@@ -369,97 +308,18 @@ class Pipeline:
         Args:
             frame: update-time signals of some rows.
             weights: aggregation weights of these rows, from :meth:`term_weights` of the whole batch.
-            size: rows of the whole batch, for losses given per row.
+            size: rows of the whole batch; the weights know them already.
         """
-        mask = frame.get("mask")
-        factors: list[tuple[Term, Tensor]] = []
-        for term in self.terms:
-            if term.role in ("mask", "weight"):
-                value = term.component(frame.gather(term.component), step=frame.step, total=frame.total)
-                factors.append((term, value.detach()))
-        logs: dict[str, Tensor] = {}
-        total = mask.new_zeros((), dtype=torch.get_default_dtype())
-        for term in self.terms:
-            label = term.component.label
-            if term.role not in ("token_loss", "penalty"):
-                continue
-            scale = float(value_at(term.weight, step=frame.step, total=frame.total))  # type: ignore[arg-type]
-            result = term.component(frame.gather(term.component), step=frame.step, total=frame.total)
-            if term.component.card.writes:
-                result, *extra = result
-                for name, value in zip(term.component.card.writes, extra, strict=True):
-                    frame.put(name, value)
-                    if name == "clipped":
-                        logs[f"clip/{label}"] = (zeroed(value.to(result.dtype), mask) * weights[label]).sum().detach()
-            if term.role == "penalty":
-                part = result
-            elif result.ndim == 1:
-                part = result.sum() / (size or len(result))
-            else:
-                part = (zeroed(result, mask) * _factor(term, factors, result) * weights[label]).sum()
-            logs[f"loss/{label}"] = part.detach()
-            total = total + scale * part
-        for term, value in factors:
-            logs[f"weight/{term.component.label}"] = masked_mean(value.to(total.dtype).expand_as(mask), mask)
-        logs["loss/total"] = total.detach()
-        return Loss(total, logs)
+        del size
+        return combine(self.terms, frame, weights)
 
 
-def _factor(term: Term, factors: Sequence[tuple[Term, Tensor]], like: Tensor) -> Tensor | float:
-    reads = {i.name for i in term.component.card.inputs}
-    product: Tensor | float = 1.0
-    for owner, value in factors:
-        # weights act on the policy terms; KL and entropy terms are touched only when named
-        applies = term.component.label in owner.on if owner.on is not None else "advantage" in reads
-        if applies:
-            value = value.to(like.dtype)
-            product = product * (value[:, None] if value.ndim == 1 else value)
-    return product
-
-
-def _columns(component: Component, result: Any) -> list[tuple[str, Tensor, Tensor, list[str]]]:
-    label = component.label
-    if isinstance(result, Verdict):
-        value = torch.tensor(
-            [v if s.counts else torch.nan for v, s in zip(result.score, result.status, strict=True)]
-        )  # unscored is NaN, never 0
-        return [(label, value, torch.tensor([int(s) for s in result.status]), list(result.reason))]
-    if isinstance(result, Mapping):
-        return [row for k, v in result.items() for row in _columns_of(f"{label}.{k}", v)]
-    if isinstance(result, Tensor):
-        return _columns_of(label, result)
-    raise MethodError(
-        "a reward returns a Verdict, a tensor per row, or a mapping of named tensors", where=label,
-        seen=type(result).__name__,
-    )  # fmt: skip
-
-
-def _columns_of(name: str, value: Tensor) -> list[tuple[str, Tensor, Tensor, list[str]]]:
-    value = value.detach().to(torch.get_default_dtype())
-    status = torch.where(torch.isnan(value), int(Status.UNSCORED), int(Status.SCORED))
-    return [(name, value, status, ["not scored" if bad else "" for bad in torch.isnan(value).tolist()])]
-
-
-def _applies(when: Mapping[str, Any] | None, frame: Frame) -> Tensor | None:
-    if when is None:
-        return None
-    tasks = frame.get("task")
-    verdicts = []
-    for task in tasks:
-        known = {"level": task.domain, "domain": task.domain, **task.fields}
-        verdicts.append(all(known.get(k) in (v if isinstance(v, (list, tuple)) else [v]) for k, v in when.items()))
-    return torch.tensor(verdicts)
-
-
-def _check_finite(scores: Scores, frame: Frame) -> None:
-    bad = torch.isinf(scores.values)
-    counted = (scores.status == int(Status.SCORED)) | (scores.status == int(Status.FAILED))
-    bad |= counted & torch.isnan(scores.values)
-    if bool(bad.any()):
-        row, column = bad.nonzero()[0].tolist()
-        tasks = frame.get("task", optional=True)
-        raise NumericsError(
-            "a reward is not finite", where=f"reward {scores.names[column]}",
-            seen=f"{scores.values[row, column].item()} for task {tasks[row].id if tasks else row}",
-            fix="return NaN only for items that could not be scored, and never infinity",
-        )  # fmt: skip
+def _known_keys(stage: str, entry: Entry, where: str) -> None:
+    for key in ("weight", "when", "aggregate", "rows", "on"):
+        default = Entry.model_fields[key].default
+        if getattr(entry, key) != default and key not in _KEYS.get(stage, ()):
+            allowed = [s for s, keys in _KEYS.items() if key in keys]
+            raise RecipeError(
+                f"an entry of {stage} has no {key}", where=f"{where}.{key}", seen=getattr(entry, key),
+                allowed=f"under {' and '.join(allowed)}",
+            )  # fmt: skip

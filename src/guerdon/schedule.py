@@ -7,6 +7,7 @@ the whole run.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,7 +27,7 @@ class Schedule(BaseModel):
         0.5
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
     schedule: Literal["constant", "linear", "cosine", "cosine_restarts", "two_phase", "step_at", "start_at"]
     start: float = Field(alias="from", default=0.0)
@@ -54,5 +55,17 @@ class Schedule(BaseModel):
 
 
 def value_at(value: object, *, step: int, total: int) -> object:
-    """A hyper-parameter's value now: schedules are evaluated, everything else is itself."""
-    return value.at(step=step, total=total) if isinstance(value, Schedule) else value
+    """A hyper-parameter's value now: schedules are evaluated, inside tuples and mappings too; the rest is itself.
+
+    Example:
+        >>> ramp = Schedule.model_validate({"schedule": "linear", "from": 0.0, "to": 1.0})
+        >>> value_at((ramp, 2.0), step=1, total=4), value_at("mean", step=1, total=4)
+        ((0.25, 2.0), 'mean')
+    """
+    if isinstance(value, Schedule):
+        return value.at(step=step, total=total)
+    if isinstance(value, (tuple, list)) and any(isinstance(v, Schedule) for v in value):
+        return type(value)(value_at(v, step=step, total=total) for v in value)
+    if isinstance(value, Mapping) and any(isinstance(v, Schedule) for v in value.values()):
+        return {k: value_at(v, step=step, total=total) for k, v in value.items()}
+    return value
