@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +15,41 @@ import torch
 from guerdon.engines.native.policy import Policy
 from guerdon.engines.native.rollout import Rollouts, collect
 from guerdon.engines.native.sampler import Sampling
+from guerdon.errors import RunError
 from guerdon.ops.stats import pass_at_k
 from guerdon.pipeline import Pipeline, Scores
 from guerdon.records import Task
+
+
+def memory(pipeline: Pipeline) -> dict[str, Any]:
+    """States of the methods that remember, by their key in checkpoints; later calls do not change them."""
+    return {k: copy.deepcopy(c.state_dict()) for k, c in pipeline.stateful().items()}
+
+
+def remember(pipeline: Pipeline, states: Mapping[str, Any]) -> None:
+    """Give the methods back what :func:`memory` returned.
+
+    Raises:
+        RunError: the states are those of another recipe.
+    """
+    components = pipeline.stateful()
+    if states.keys() != components.keys():
+        raise RunError(
+            "the saved states belong to another recipe", seen=sorted(states), allowed=sorted(components),
+            fix="resume with the recipe of this run",
+        )  # fmt: skip
+    for name, component in components.items():
+        component.load_state_dict(copy.deepcopy(states[name]))
+
+
+@contextlib.contextmanager
+def unchanged(pipeline: Pipeline) -> Iterator[None]:
+    """Methods that remember come out as they went in: looking at the policy must not move what trains it."""
+    kept = memory(pipeline)
+    try:
+        yield
+    finally:
+        remember(pipeline, kept)
 
 
 def evaluate(
@@ -61,7 +96,8 @@ def _correct(policy, pipeline, tasks, how, samples, batch, coordinates, found) -
         part = [tasks[i] for i in range(start, min(start + size, len(tasks)))]
         rollouts = collect(policy, part, samples, how, coordinates, first_group=start)
         frame = pipeline.frame(rollouts.values)
-        scores = pipeline.score(frame)
+        with unchanged(pipeline):
+            scores = pipeline.score(frame)
         rollouts.values["answer"] = frame.get("answer", optional=True)
         rollouts.values["reward"] = frame.get("reward")
         ok = frame.get("is_correct").double()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import time
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ import torch
 
 from guerdon.engines.callbacks import Callbacks
 from guerdon.engines.native import measure
-from guerdon.engines.native.evaluate import evaluate
+from guerdon.engines.native.evaluate import evaluate, memory, remember, unchanged
 from guerdon.engines.native.forward import VOCAB, frozen_statistics
 from guerdon.engines.native.policy import Policy
 from guerdon.engines.native.rollout import Rollouts, collect, join
@@ -191,33 +192,39 @@ class Loop:
         parts: list[Rollouts] = []
         wanted = recipe.rollout.prompts
         refill = [c.instance for c in self.pipeline.selection if c.method.stateful and c.instance.refill]
-        limit = max([c.max_batches for c in refill], default=1)
+        batches = [c.max_batches for c in refill] or [1]
+        limit = 0 if 0 in batches else max(batches)
         times["rollout"] = times["reward"] = 0.0
-        for attempt in range(limit):
+        before = memory(self.pipeline) if refill else {}
+        for attempt in itertools.count(1):
             mark = time.perf_counter()
             first = sum(len(p.completions.prompts) for p in parts)
             tasks = [self._task(self.cursor + i) for i in range(wanted)]
             self.cursor += wanted
             how = sampling(recipe, self.data, step=self.step)
-            coordinates = (recipe.train.seed, "rollout", self.step, attempt)
+            coordinates = (recipe.train.seed, "rollout", self.step, attempt - 1)
             parts.append(collect(self.policy, tasks, recipe.rollout.group, how, coordinates, first_group=first))
             rollouts = join(parts)
             times["rollout"] += time.perf_counter() - mark
             mark = time.perf_counter()
+            if attempt > 1:  # the rows of the first batches are scored again with the new ones, and count once
+                remember(self.pipeline, before)
             frame = self.frame(rollouts.values)
             self._early(frame, rollouts, how)
             scores = self.pipeline.score(frame)
             keep = self.pipeline.select(frame)
             times["reward"] += time.perf_counter() - mark
             groups_kept = len(torch.unique(rollouts.values["group_id"][keep]))
-            if not refill or groups_kept >= wanted:
+            if not refill or groups_kept >= wanted or attempt == limit:
                 break
         rollouts.values["reward"] = frame.get("reward")
         rollouts.values["answer"] = frame.get("answer") if "answer" in frame else None
-        weights = [float(value_at(r.weight, step=self.step, total=recipe.train.steps)) for r in self.pipeline.rewards]  # type: ignore[arg-type]
-        if len(weights) != len(scores.names):
-            weights = [1.0] * len(scores.names)
-        metrics |= measure.reward_metrics(scores, weights, frame) | measure.rollout_metrics(rollouts)
+        by_label = {r.component.label: r.weight for r in self.pipeline.rewards}
+        # a reward with several named aspects has one column for each, named label.aspect
+        chosen = [by_label[n] if n in by_label else by_label[n.partition(".")[0]] for n in scores.names]
+        weights = [float(value_at(w, step=self.step, total=recipe.train.steps)) for w in chosen]  # type: ignore[arg-type]
+        metrics |= measure.reward_metrics(scores, weights, frame)
+        metrics |= measure.rollout_metrics(rollouts, frame.get("ref_logp", optional=True))
         if self.pipeline.selection:
             metrics["selection/kept"] = float(keep.double().mean())
             metrics["selection/batches"] = float(len(parts))
@@ -236,10 +243,10 @@ class Loop:
         wanted = self.needs_early
         heat = how.temperature
         own = {"old_logp": "logp", "old_entropy": "entropy", "old_value": "value", **{v: v for v in VOCAB}}
-        updates = self.recipe.train.epochs * self.recipe.train.minibatches
-        needed = [n for n in own if n in wanted or (updates > 1 and n == "old_logp")]
-        if updates > 1 and "old_value" in self.pipeline.needs():
-            needed = [*dict.fromkeys([*needed, "old_value"])]
+        # with one update the behaviour policy is the current one; with several it must be looked at before the first
+        several = self.recipe.train.epochs * self.recipe.train.minibatches > 1
+        kept = {"old_logp", *(self.pipeline.needs() & {"old_entropy", "old_value"})} if several else set()
+        needed = [n for n in own if n in wanted or n in kept]
         if needed:
             stats = frozen_statistics(
                 self.policy, rollouts.completions, list(dict.fromkeys(own[n] for n in needed)), budget=self.budget,
@@ -265,7 +272,8 @@ class Loop:
         once = dataclasses.replace(how, greedy=True)
         greedy = collect(self.policy, list(tasks.values()), 1, once, (self.recipe.train.seed, "greedy", self.step))
         frame = self.frame(greedy.values)
-        self.pipeline.score(frame)
+        with unchanged(self.pipeline):
+            self.pipeline.score(frame)
         per_group = dict(zip(tasks, frame.get("reward").tolist(), strict=True))
         return torch.tensor([[per_group[g]] for g in rollouts.values["group_id"].tolist()])
 
@@ -313,14 +321,10 @@ class Loop:
     def _record(self, frame: Frame, rollouts: Rollouts, scores: Scores, values: dict[str, Any], keep) -> None:
         if (self.step - 1) % self.recipe.record.every:
             return
-        size = len(rollouts)
-        columns = {}
-        index = keep.nonzero()[:, 0] if bool(keep.any()) else torch.arange(size)
-        for name, part in (("advantage", values.get("advantage")), *self.updater.columns.items()):
-            if part is not None and len(part) == len(index):
-                full = torch.zeros(size, part.shape[1], dtype=part.dtype)
-                full[index] = part.cpu()
-                columns[name] = full
+        advantage = torch.zeros(rollouts.completions.mask.shape)
+        index = keep.nonzero()[:, 0] if bool(keep.any()) else torch.arange(len(rollouts))
+        advantage[index] = values["advantage"].to(advantage.dtype).cpu()
+        columns = {"advantage": advantage, **rollouts.sampled}
         self.logs["rollouts.jsonl"].write(
             measure.records(
                 self.policy, rollouts, scores, step=self.step, columns=columns, detail=self.recipe.record.detail
@@ -354,7 +358,7 @@ class Loop:
         state = {
             "step": self.step, "cursor": self.cursor, "history": self.history,
             "facts": {k: v for k, v in self.facts.items() if not k.startswith("_")},
-            "components": {k: c.state_dict() for k, c in self.pipeline.stateful().items()},
+            "components": memory(self.pipeline),
             "logs": {name: log.offset() for name, log in self.logs.items()},
         }  # fmt: skip
         checkpoint.save(self.folder / "checkpoints", self.step, tensors, state, keep=self.recipe.train.keep)
@@ -369,8 +373,7 @@ class Loop:
         self.step, self.cursor = state["step"], state["cursor"]
         self.history = {k: list(v) for k, v in state["history"].items()}
         self.facts = dict(state["facts"])
-        for name, component in self.pipeline.stateful().items():
-            component.load_state_dict(state["components"][name])
+        remember(self.pipeline, state["components"])
         for name, log in self.logs.items():
             log.truncate_to(state["logs"][name])
         if self.needs_reference:

@@ -19,20 +19,22 @@ from typing import Any
 
 import torch
 import yaml
+from safetensors import SafetensorError
 
 from guerdon import registry
 from guerdon.component import build as build_component
+from guerdon.engines import trackers
 from guerdon.engines.callbacks import Callback, Callbacks
 from guerdon.engines.native import policy as policies
 from guerdon.engines.native.loop import Loop, sampling
-from guerdon.engines.native.warm_start import warm_start
-from guerdon.errors import Interrupted, RecipeError, RunError, UnknownNameError
+from guerdon.engines.native.warm_start import demonstrations, warm_start
+from guerdon.errors import DataError, Interrupted, MachineError, RecipeError, RunError, UnknownNameError
 from guerdon.pipeline import Pipeline
 from guerdon.recipe import Recipe, WarmStart, load
 from guerdon.records.jsonl import Writer
 from guerdon.records.run import RunFolder
 from guerdon.runtime import checkpoint, machine
-from guerdon.runtime.files import atomic_write
+from guerdon.runtime.files import atomic_write, disk_errors, free_bytes, size_text
 from guerdon.runtime.lock import RunLock
 from guerdon.tasks.base import TaskData
 
@@ -75,11 +77,8 @@ def train(
     """
     chosen = load(recipe, overrides, allow_code=allow_code)
     folder = Path(out) if out is not None else _new_folder(chosen.name or "run")
-    if (folder / "run.json").exists():
-        raise RunError(
-            "there is a run here already", where=str(folder), fix=f"guerdon resume {folder}, or another --out"
-        )
-    return _Run(chosen, folder, Callbacks(callbacks)).go(fresh=True)
+    _refuse_old(folder)
+    return _Run(chosen, folder, callbacks).go(fresh=True)
 
 
 def resume(run: str | Path, *, callbacks: Sequence[Callback] = (), allow_code: bool = False) -> Result:
@@ -92,7 +91,7 @@ def resume(run: str | Path, *, callbacks: Sequence[Callback] = (), allow_code: b
     record = RunFolder(folder)
     if (folder / "summary.json").exists():
         return Result(folder, record.summary() or {})
-    return _Run(load(folder / "recipe.yaml", allow_code=allow_code), folder, Callbacks(callbacks)).go(fresh=False)
+    return _Run(load(folder / "recipe.yaml", allow_code=allow_code), folder, callbacks).go(fresh=False)
 
 
 def prepare(recipe: Recipe) -> tuple[TaskData, policies.Policy, Pipeline]:
@@ -109,9 +108,27 @@ def prepare(recipe: Recipe) -> tuple[TaskData, policies.Policy, Pipeline]:
         provider_params={"answer": {"extract": data.answer_format}},
     )
     policy = policies.build(recipe.policy, characters=data.characters, seed=recipe.train.seed)
-    for i in range(min(len(data.train), 64)):
-        policy.encode(data.train[i])
+    _try_prompts(recipe, data, policy)
     return data, policy, pipeline
+
+
+def _try_prompts(recipe: Recipe, data: TaskData, policy: policies.Policy) -> None:
+    """What the first prompts already show to be impossible is said before anything starts."""
+    room = sampling(recipe, data).max_new_tokens
+    for task in [tasks[i] for tasks in (data.train, data.evaluation) for i in range(min(len(tasks), 64))]:
+        length = len(policy.encode(task))
+        if length + room > policy.window:
+            raise DataError(
+                "prompt and completion do not fit the model's window", where=f"task {task.id}",
+                seen=f"{length} + {room} tokens", allowed=f"{policy.window}",
+                fix="lower rollout.max_new_tokens, or drop long prompts",
+            )  # fmt: skip
+    if _warm_plan(recipe) is not None:
+        demonstrations(policy, [data.train[i] for i in range(min(len(data.train), 64))])
+
+
+def _warm_plan(recipe: Recipe) -> WarmStart | None:
+    return recipe.warm_start or (WarmStart() if recipe.policy.use == "tiny" else None)
 
 
 def load_task(recipe: Recipe) -> TaskData:
@@ -130,25 +147,41 @@ def load_task(recipe: Recipe) -> TaskData:
 
 
 class _Run:
-    def __init__(self, recipe: Recipe, folder: Path, tell: Callbacks):
-        self.recipe, self.folder, self.tell = recipe, folder, tell
+    def __init__(self, recipe: Recipe, folder: Path, callbacks: Sequence[Callback]):
+        self.recipe, self.folder = recipe, folder
+        self.sinks = trackers.build(recipe.track, folder, recipe.data(), self._lost_tracker)
+        self.tell = Callbacks([*callbacks, *self.sinks])
         self.stop = False
+        self.lost: list[str] = []
+        self.loop: Loop | None = None
 
     def go(self, *, fresh: bool) -> Result:
         data, policy, pipeline = prepare(self.recipe)
         self.folder.mkdir(parents=True, exist_ok=True)
-        with RunLock(self.folder):
+        with RunLock(self.folder) as lock:
             if fresh:
+                _refuse_old(self.folder)
+            if not (self.folder / "run.json").exists():
                 self._describe(policy)
             found = None if fresh else checkpoint.newest(self.folder / "checkpoints")
             logs = {name: Writer(self.folder / name) for name in LOGS}
+            notes = [*lock.notes, *(note for log in logs.values() for note in log.notes)]
             try:
                 loop = Loop(self.recipe, data, policy, pipeline, logs, self.tell, self.folder)
-                self._start(loop, found)
+                self._start(loop, found, notes)
                 return self._finish(loop, self._steps(loop))
             finally:
+                for sink in self.sinks:
+                    sink.close()
                 for log in logs.values():
                     log.close()
+
+    def _lost_tracker(self, message: str) -> None:
+        # before the logs are set right a message would be cut off again, so it waits
+        if self.loop is None:
+            self.lost.append(message)
+        else:
+            self.loop.event("warning", "tracker", message)
 
     def _describe(self, policy: policies.Policy) -> None:
         data = self.recipe.data()
@@ -164,7 +197,7 @@ class _Run:
         }  # fmt: skip
         atomic_write(self.folder / "run.json", json.dumps(info, indent=1, ensure_ascii=False))
 
-    def _start(self, loop: Loop, found: checkpoint.Checkpoint | None) -> None:
+    def _start(self, loop: Loop, found: checkpoint.Checkpoint | None, notes: Sequence[str]) -> None:
         recipe = self.recipe
         info = {
             "name": recipe.name, "folder": str(self.folder), "parameters": loop.policy.size(), "task": recipe.task.use,
@@ -173,15 +206,26 @@ class _Run:
         self.tell.on_start(info)
         if found is not None:
             loop.restore(found)
-            for note in found.notes:
-                loop.event("warning", "checkpoint", note)
-            return
-        for log in loop.logs.values():
-            log.truncate_to(0)
-        for note in loop.policy.notes:
-            loop.event("info", "policy", note)
+        else:
+            for log in loop.logs.values():
+                log.truncate_to(0)
+        self.loop = loop
+        for level, name, message in (
+            *(("warning", "resume", text) for text in notes),
+            *(("warning", "checkpoint", text) for text in (found.notes if found else ())),
+            *(("warning", "tracker", text) for text in self.lost),
+            *(("info", "policy", text) for text in (() if found else loop.policy.notes)),
+            *(("info", "task", text) for text in (() if found else loop.data.notes)),
+        ):
+            loop.event(level, name, message)
+        if found is None:
+            self._first(loop)
+
+    def _first(self, loop: Loop) -> None:
+        """Everything before the first step; without a checkpoint it is done again from the beginning."""
+        recipe = self.recipe
         began = time.perf_counter()
-        plan = recipe.warm_start or (WarmStart() if recipe.policy.use == "tiny" else None)
+        plan = _warm_plan(recipe)
         if plan is not None:
             done = warm_start(
                 loop.policy, loop.data.train, plan, loop.quick_accuracy, seed=recipe.train.seed, budget=loop.budget,
@@ -210,9 +254,12 @@ class _Run:
         return "finished"
 
     def _finish(self, loop: Loop, stopped: str) -> Result:
-        after = loop.evaluate(loop.step, keep=True)
-        loop.save()
-        loop.policy.save(self.folder / "policy")
+        if "last_eval" not in loop.facts:
+            # the checkpoint holds the result, so a run killed after it does not write the evaluation twice
+            loop.facts["last_eval"] = loop.evaluate(loop.step, keep=True)
+            loop.save()
+        after = loop.facts["last_eval"]
+        self._save_policy(loop)
         before = loop.facts.get("first_eval", {})
         summary = {
             "v": 1, "name": self.recipe.name, "accuracy_before": before.get("eval/accuracy"),
@@ -228,6 +275,19 @@ class _Run:
         atomic_write(self.folder / "summary.json", json.dumps(clean, indent=1))
         self.tell.on_end({**clean, "path": str(self.folder)})
         return Result(self.folder, clean)
+
+    def _save_policy(self, loop: Loop) -> None:
+        needed = sum(p.nbytes for p in loop.policy.model.parameters())
+        try:
+            with disk_errors(self.folder, needed=needed, intact="the run and its checkpoints"):
+                loop.policy.save(self.folder / "policy")
+        except SafetensorError as error:  # it hides the system's error number
+            free = free_bytes(self.folder)
+            raise MachineError(
+                f"cannot write the policy: {error}", where=str(self.folder / "policy"),
+                seen=f"{size_text(free)} free, about {size_text(needed)} needed",
+                fix=f"free some space, then guerdon resume {self.folder}; intact: the run and its checkpoints",
+            ) from error  # fmt: skip
 
 
 class _Signals:
@@ -253,6 +313,13 @@ class _Signals:
     def __exit__(self, *args: Any) -> None:
         for number, handler in self.before.items():
             signal.signal(number, handler)
+
+
+def _refuse_old(folder: Path) -> None:
+    if (folder / "run.json").exists():
+        raise RunError(
+            "there is a run here already", where=str(folder), fix=f"guerdon resume {folder}, or another --out"
+        )
 
 
 def _new_folder(name: str) -> Path:
