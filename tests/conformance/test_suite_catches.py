@@ -218,6 +218,11 @@ def wrong_example(reward: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
     return reward * 0.5
 
 
+def pays_idle(log_ratio: Float[Tensor, "batch time"], advantage: Float[Tensor, "batch time"]) -> Grid:
+    """A loss that says it is 0 without advantage, and has an entropy-like term beside it."""
+    return -log_ratio.exp() * advantage + 0.01 * log_ratio
+
+
 OBJECTIVE = {"stage": "objective", "role": "token_loss"}
 FAULTS: list[tuple[Callable[..., Any], str, dict[str, Any]]] = [
     (ignores_mask, "contract", {}),
@@ -229,6 +234,7 @@ FAULTS: list[tuple[Callable[..., Any], str, dict[str, Any]]] = [
     (hard_float, "precision", {}),
     (wrong_gradient, "gradients", OBJECTIVE),
     (nan_gradient, "gradients", OBJECTIVE),
+    (pays_idle, "zero_without_advantage", {**OBJECTIVE, "traits": ("zero_without_advantage",)}),
     (scale_variant, "scale_invariant", {"traits": ("scale_invariant",)}),
     (scale_variant, "shift_invariant", {"traits": ("shift_invariant",)}),
     (lone_baseline, "one_sample", {"scope": "group"}),

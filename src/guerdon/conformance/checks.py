@@ -49,6 +49,7 @@ CHECKS: tuple[Check, ...] = (
     Check("all_unscored", outcome.all_unscored),
     Check("precision", outcome.precision),
     Check("gradients", gradient.gradients),
+    Check("zero_without_advantage", gradient.idle_rows),
     Check("state", memory.state),
     Check("reduces_to", invariance.reduces),
 )

@@ -73,6 +73,30 @@ def gradients(s: Subject, case: Case) -> None:
         _compare(s, case, name, slope, inside, tape.recorded)
 
 
+def idle_rows(s: Subject, case: Case) -> None:
+    """A row without advantage has no loss and no gradient (declared trait), so engines may leave it out."""
+    if "zero_without_advantage" not in s.card.traits:
+        raise NotApplicable("not declared zero_without_advantage")
+    if not s.has("advantage"):
+        raise PropertyError("declares zero_without_advantage but takes no advantage", where=s.card.name)
+    advantage = case.signals["advantage"].clone()
+    advantage[0] = 0.0
+    names = [n for n in s.names if SIGNALS[n].grad and n in case.floats()]
+    inputs = {n: case.signals[n].clone().requires_grad_() for n in names}
+    idle = case.replace(advantage=advantage, **inputs)
+    leaf = s.call(idle)[0]
+    row = leaf.value[0]
+    valid = case.valid(case.axes["advantage"], "advantage")
+    if row.ndim and valid is not None:
+        row = row[valid[0]]
+    if bool((row != 0).any()):
+        raise PropertyError("a row without advantage has a loss", seen=row.tolist(), allowed="0")
+    found = torch.autograd.grad(row.sum(), list(inputs.values()), allow_unused=True)
+    for name, slope in zip(inputs, found, strict=True):
+        if slope is not None and bool((slope != 0).any()):
+            raise PropertyError(f"a row without advantage has a gradient in {name}", allowed="0")
+
+
 def _compare(s: Subject, case: Case, name: str, slope: Tensor, inside: Tensor, recorded: list) -> None:
     places = inside.nonzero().tolist()
     picks = torch.randperm(len(places), generator=torch.Generator().manual_seed(case.seed)).tolist()

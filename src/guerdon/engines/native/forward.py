@@ -19,7 +19,9 @@ VOCAB = ("logp", "entropy", "collision", "collision_logp", "taken_logit", "log_p
 def micro_batches(
     batch: Completions, index: Tensor, policy: Policy, *, budget: int | None, shared: bool = True
 ) -> list[Packed]:
-    """Forward-pass inputs for the rows ``index``, each within the token budget."""
+    """Forward-pass inputs for the rows ``index``, each within the token budget; none for no rows."""
+    if not len(index):
+        return []
     per_row = 1
     if shared and policy.packable:
         kept = batch.lengths[index].double()

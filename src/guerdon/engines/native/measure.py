@@ -14,9 +14,11 @@ from guerdon.engines.native.policy import Policy
 from guerdon.engines.native.rollout import Rollouts
 from guerdon.frame import Frame
 from guerdon.ops.groups import groups
+from guerdon.ops.kl import kl_estimate
 from guerdon.ops.masked import masked_mean
 from guerdon.pipeline import Scores
-from guerdon.records import Rollout, Status
+from guerdon.records import Status
+from guerdon.records.model import SCHEMA
 
 Metrics = dict[str, float]
 
@@ -62,14 +64,19 @@ def reward_metrics(scores: Scores, weights: Sequence[float], frame: Frame) -> Me
     return out
 
 
-def rollout_metrics(rollouts: Rollouts) -> Metrics:
-    """Lengths and truncation."""
+def rollout_metrics(rollouts: Rollouts, ref_logp: Tensor | None = None) -> Metrics:
+    """Lengths, truncation, entropy of the policy that sampled, and its KL to the reference (k3) where there is one."""
     lengths = rollouts.completions.lengths.double()
-    return {
+    mask = rollouts.completions.mask
+    out = {
         "length/mean": float(lengths.mean()),
         "length/max": float(lengths.max()),
         "truncated/rate": float(rollouts.values["truncated"].any(1).double().mean()),
+        "entropy": float(masked_mean(rollouts.sampled["entropy"], mask)),
     }
+    if ref_logp is not None:
+        out["kl"] = float(masked_mean(kl_estimate(rollouts.sampled["logp"], ref_logp.cpu(), "k3"), mask))
+    return out
 
 
 def advantage_metrics(advantage: Tensor, mask: Tensor) -> Metrics:
@@ -88,8 +95,10 @@ def _mean(x: Tensor) -> float:
 def records(
     policy: Policy, rollouts: Rollouts, scores: Scores, *, step: int, kind: str = "train",
     columns: dict[str, Tensor] | None = None, detail: int = 0,
-) -> list[Rollout]:  # fmt: skip
-    """One record per row; the rows of the first ``detail`` groups keep their per-token columns.
+) -> list[dict[str, Any]]:  # fmt: skip
+    """One record per row as the data of a ``Rollout``; rows of ``detail`` groups keep their per-token columns.
+
+    Written as plain data, without the 500 objects a step: this is on the path of every step.
 
     Args:
         policy: decodes tokens.
@@ -115,28 +124,38 @@ def records(
     if columns and "advantage" in columns:
         mean_advantage = (columns["advantage"].sum(1) / c.mask.sum(1).clamp_min(1)).tolist()
     chosen = set(_spread(sorted(set(group)), detail, step))
-    names = scores.names
+    names, completions = scores.names, values["completion"]
     out = []
     for i, task in enumerate(values["task"]):
         n = lengths[i]
-        keep: dict[str, Any] = {}
+        record: dict[str, Any] = {
+            "id": f"{step}:{group[i]}:{sample[i]}", "step": step, "task_id": task.id, "prompt": task.prompt,
+            "completion": completions[i], "kind": kind, "gold": task.gold, "domain": task.domain, "group": group[i],
+            "sample": sample[i], "length": n, "answer": answers[i], "reward": _number(reward[i]),
+            "aspects": {m: _number(v) for m, v in zip(names, table[i], strict=True)}, "v": SCHEMA,
+        }  # fmt: skip
+        if truncated[i]:
+            record["truncated"] = True
+        if scored[i]:
+            record["is_correct"] = correct[i]
+        if any(states[i]):
+            record["status"] = {m: _STATUS[s] for m, s in zip(names, states[i], strict=True) if s}
+        reasons = {m: scores.reasons[j][i] for j, m in enumerate(names) if scores.reasons[j][i]}
+        if reasons:
+            record["reason"] = reasons
+        if mean_advantage is not None:
+            record["advantage"] = round(mean_advantage[i], 6)
         if group[i] in chosen:
-            keep["token_text"] = policy.token_text(rows[i][:n])
+            record["tokens"] = rows[i][:n]
+            record["detail"] = {"token_text": policy.token_text(rows[i][:n])}
             for name, column in (columns or {}).items():
-                keep[name] = [round(v, 5) for v in column[i, :n].tolist()]
-        out.append(
-            Rollout(
-                id=f"{step}:{group[i]}:{sample[i]}", step=step, task_id=task.id, prompt=task.prompt,
-                completion=values["completion"][i], kind=kind, gold=task.gold, domain=task.domain, group=group[i],
-                sample=sample[i], tokens=tuple(rows[i][:n]), length=n, truncated=truncated[i], answer=answers[i],
-                is_correct=correct[i] if scored[i] else None, reward=reward[i],
-                aspects=dict(zip(names, table[i], strict=True)),
-                status={m: _STATUS[s] for m, s in zip(names, states[i], strict=True) if s},
-                reason={m: scores.reasons[j][i] for j, m in enumerate(names) if scores.reasons[j][i]},
-                advantage=None if mean_advantage is None else round(mean_advantage[i], 6), detail=keep,
-            )
-        )  # fmt: skip
+                record["detail"][name] = [round(v, 5) for v in column[i, :n].tolist()]
+        out.append(record)
     return out
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 _STATUS = {int(s): s.name.lower() for s in Status}

@@ -21,10 +21,14 @@ from guerdon.runtime.seeds import seed
 
 @dataclass(frozen=True)
 class Rollouts:
-    """Sampled rows: token ids for the model, signals for the pipeline."""
+    """Sampled rows: token ids for the model, signals for the pipeline.
+
+    ``sampled`` holds the log-probs and entropies of the moment of sampling, for logs and records.
+    """
 
     completions: Completions
     values: dict[str, Any]
+    sampled: dict[str, Tensor]
 
     def __len__(self) -> int:
         return len(self.completions)
@@ -35,7 +39,8 @@ class Rollouts:
         kept = Completions(
             c.prompts, c.prompt_lengths, c.prompt_of[index], c.tokens[index], c.lengths[index], c.mask[index]
         )
-        return Rollouts(kept, {k: cut(v, index, size) for k, v in self.values.items()})
+        values = {k: cut(v, index, size) for k, v in self.values.items()}
+        return Rollouts(kept, values, {k: v[index] for k, v in self.sampled.items()})
 
 
 def collect(
@@ -106,7 +111,8 @@ def _assemble(
         "truncated": last & ~sampled.ended[:, None],
         "temperature": torch.tensor(how.temperature),
     }
-    return Rollouts(Completions(ids, lengths, prompt_of, tokens, sampled.lengths, mask), values)
+    seen = {"logp": sampled.logp, "entropy": sampled.entropy}
+    return Rollouts(Completions(ids, lengths, prompt_of, tokens, sampled.lengths, mask), values, seen)
 
 
 def _cut(text: str, stop: Sequence[str]) -> str:
@@ -136,7 +142,8 @@ def join(parts: Sequence[Rollouts]) -> Rollouts:
         torch.cat(prompts), torch.cat(prompt_lengths), torch.cat(prompt_of), joined["tokens"],
         torch.cat([p.completions.lengths for p in parts]), joined["mask"],
     )  # fmt: skip
-    return Rollouts(completions, joined)
+    sampled = {k: _concat([p.sampled[k] for p in parts], width) for k in parts[0].sampled}
+    return Rollouts(completions, joined, sampled)
 
 
 def _widen(x: Tensor, width: int) -> Tensor:

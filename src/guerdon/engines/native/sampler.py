@@ -32,11 +32,17 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Samples:
-    """Completions of a batch, right-padded; ``ended`` rows stopped by themselves."""
+    """Completions of a batch, right-padded; ``ended`` rows stopped by themselves.
+
+    ``logp`` and ``entropy`` are those of the tempered distribution the policy sampled from, before any cut of its
+    tail; zeros outside the completions, and everywhere for greedy rows.
+    """
 
     tokens: Tensor
     lengths: Tensor
     ended: Tensor
+    logp: Tensor
+    entropy: Tensor
 
 
 class _Growing(DynamicLayer):
@@ -112,13 +118,20 @@ def _sample(policy: Policy, prompts, copies, row_seeds: Tensor, how: Sampling) -
     tokens = torch.full((rows, how.max_new_tokens), policy.pad_id, device=device)
     final = torch.full((rows,), how.max_new_tokens, device=device)
     ended = torch.zeros(rows, dtype=torch.bool, device=device)
+    logp, entropy = torch.zeros(2, rows, how.max_new_tokens, device=device)
     ends = torch.tensor(policy.end_ids or (-1,), device=device)
     alive = torch.arange(rows, device=device)
     running = torch.ones(rows, dtype=torch.bool, device=device)
     seeds = row_seeds.to(device)
     for t in range(how.max_new_tokens):
         logits = (policy.head(hidden) if policy.fused else hidden).float()
-        chosen = draw(logits, seeds[alive], t, how)
+        if how.greedy:
+            chosen = logits.argmax(-1)
+        else:
+            prob = torch.softmax(logits / how.temperature, -1)
+            chosen = draw(prob, seeds[alive], t, how)
+            logp[alive[running], t] = prob.gather(1, chosen[:, None])[running, 0].log()
+            entropy[alive[running], t] = -torch.special.xlogy(prob, prob).sum(-1)[running]
         tokens[alive[running], t] = chosen[running]
         done = torch.isin(chosen, ends)
         if how.stop:
@@ -142,7 +155,9 @@ def _sample(policy: Policy, prompts, copies, row_seeds: Tensor, how: Sampling) -
         )  # fmt: skip
         hidden = _last(step, policy.fused)
     longest = int(final.max()) if rows else 0
-    return Samples(tokens[:, :longest].cpu(), final.cpu(), ended.cpu())
+    return Samples(
+        tokens[:, :longest].cpu(), final.cpu(), ended.cpu(), logp[:, :longest].cpu(), entropy[:, :longest].cpu()
+    )
 
 
 def _last(out, fused: bool) -> Tensor:
@@ -159,23 +174,19 @@ def _expanded(cache: DynamicCache, expand: Tensor, room: int) -> DynamicCache:
     return grown
 
 
-def draw(logits: Tensor, seeds: Tensor, position: int, how: Sampling) -> Tensor:
+def draw(prob: Tensor, seeds: Tensor, position: int, how: Sampling) -> Tensor:
     """The next token of each row by inverting its distribution at the row's uniform number.
 
     Example:
-        >>> logits = torch.tensor([[0.0, 100.0, 0.0]])
-        >>> draw(logits, torch.tensor([7]), 0, Sampling(max_new_tokens=1)).tolist()
+        >>> draw(torch.tensor([[0.0, 1.0, 0.0]]), torch.tensor([7]), 0, Sampling(max_new_tokens=1)).tolist()
         [1]
     """
-    if how.greedy:
-        return logits.argmax(-1)
-    prob = torch.softmax(logits / how.temperature, -1)
     if how.top_k or how.top_p < 1.0 or how.min_p:
         prob = _filtered(prob, how)
     cumulative = prob.double().cumsum(-1)
     point = uniforms(seeds, position)[:, None] * cumulative[:, -1:]
     token = torch.searchsorted(cumulative, point, right=True)[:, 0]
-    return token.clamp_max(logits.shape[1] - 1)
+    return token.clamp_max(prob.shape[1] - 1)
 
 
 def _filtered(prob: Tensor, how: Sampling) -> Tensor:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,8 +22,6 @@ from guerdon.engines.native.policy import Policy
 from guerdon.engines.native.rollout import Rollouts
 from guerdon.errors import NumericsError
 from guerdon.frame import Frame, Key, cut, key
-from guerdon.ops.kl import kl_estimate
-from guerdon.ops.masked import masked_mean
 from guerdon.pipeline import Loss, Pipeline
 
 
@@ -42,17 +40,21 @@ class Updater:
     shared: bool
     clip_norm: float | None
     non_finite: str
-    columns: dict[str, Tensor] = field(default_factory=dict)
 
     def wanted(self) -> dict[Key, str]:
-        """Signals of the current policy that the objectives read; log-probs and entropy are always logged."""
-        want = {key("logp"): "logp", key("entropy"): "entropy"}
+        """Signals of the current policy that the objectives read."""
+        want = {key("logp"): "logp"}
         for component in self.pipeline.reachable():
             for item in component.card.inputs:
                 if item.name in VOCAB or item.name == "value":
                     settings = component.settings(item.name)
                     want[key(item.name, settings)] = stat_key(item.name, settings)
         return want
+
+    def idle_rows_are_free(self) -> bool:
+        """Whether a row without advantage adds neither loss nor gradient, so that its forward pass can be left out."""
+        losses = [t.component.card for t in self.pipeline.terms if t.role in ("token_loss", "penalty")]
+        return not self.pipeline.whole_batch and all("zero_without_advantage" in c.traits for c in losses)
 
     def step(self, rollouts: Rollouts, values: Mapping[str, Any], at: Callable[[Mapping], Frame]) -> dict[str, float]:
         """Update the policy once.
@@ -63,13 +65,16 @@ class Updater:
             at: makes a frame of the run's current step from signals.
 
         Returns:
-            What is logged: the loss and its parts, gradient norm, entropy, KL to the reference, clip shares.
+            What is logged: the loss and its parts, gradient norm, clip shares.
         """
         self.optimizer.zero_grad(set_to_none=True)
         batch = rollouts.completions
         size, width = batch.tokens.shape
         want = self.wanted()
-        micro = micro_batches(batch, torch.arange(size), self.policy, budget=self.budget, shared=self.shared)
+        active = torch.arange(size)
+        if self.idle_rows_are_free():
+            active = ((values["advantage"] != 0) & values["mask"]).any(1).nonzero()[:, 0]
+        micro = micro_batches(batch, active, self.policy, budget=self.budget, shared=self.shared)
         weights = self.pipeline.term_weights(values)
         values = {**values, **self.pipeline.coefficients(at(values))}
         full = {k: torch.zeros(size, width, device=self.policy.device) for k in want}
@@ -95,7 +100,7 @@ class Updater:
         if len(micro) > 1 and self.pipeline.whole_batch:
             logs = self._two_passes(micro, forward, loss, want, full)
         else:
-            logs = {}
+            logs = {"loss/total": 0.0}
             for packed in micro:
                 result = loss(packed.rows, forward(packed))
                 result.total.backward()
@@ -105,10 +110,6 @@ class Updater:
                     share = part if k.startswith("weight/") else 1.0
                     logs[k] = logs.get(k, 0.0) + (float(v) * share if share else 0.0)
         logs |= self._apply(logs)
-        logs["entropy"] = float(masked_mean(full[key("entropy")], mask)) if bool(mask.any()) else math.nan
-        if "ref_logp" in values:
-            logs["kl"] = float(masked_mean(kl_estimate(full[key("logp")], values["ref_logp"], "k3"), mask))
-        self.columns = {"entropy": full[key("entropy")], "logp": full[key("logp")]}
         return logs
 
     def _two_passes(self, micro, forward, loss, want, full) -> dict[str, float]:
@@ -126,6 +127,9 @@ class Updater:
 
     def _apply(self, losses: Mapping[str, float]) -> dict[str, float]:
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        for p in parameters:
+            if p.grad is None:  # nothing to learn from: the optimiser's momentum still moves, as with a zero gradient
+                p.grad = torch.zeros_like(p)
         limit = self.clip_norm if self.clip_norm is not None else math.inf
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, limit))
         broken = {k: v for k, v in losses.items() if k.startswith("loss/") and not math.isfinite(v)}

@@ -15,6 +15,7 @@ from guerdon.method import Paper, Preset, method
         "advantage/baselines",
     ),
     role="token_loss",
+    traits=("zero_without_advantage",),
     tags=("trust region",),
     writes=("clipped",),
     presets=(

@@ -18,6 +18,7 @@ from guerdon.method import Paper, Preset, method
         Paper("arXiv:2507.18071", "Group Sequence Policy Optimization", "advantage/baselines"),
     ),
     role="token_loss",
+    traits=("zero_without_advantage",),
     tags=("trust region",),
     writes=("clipped",),
     presets=(

@@ -13,6 +13,7 @@ from guerdon.ops.masked import masked_mean, zeroed
 @method(
     paper=Paper("arXiv:2507.20673", "Geometric-Mean Policy Optimization", "advantage/baselines"),
     role="token_loss",
+    traits=("zero_without_advantage",),
     tags=("trust region",),
     writes=("clipped",),
     presets=(Preset("gmpo/paper", params={"low": 0.4, "high": 0.4}, note="the wider band of the paper"),),

@@ -17,6 +17,7 @@ from guerdon.method import Paper, method
         Paper("arXiv:2504.02546", "GPG: A Simple and Strong Reinforcement Learning Baseline", "advantage/baselines"),
     ),
     role="token_loss",
+    traits=("zero_without_advantage",),
     tags=("policy gradient",),
     aliases=("gpg_loss",),
     golden="baselines-losses",

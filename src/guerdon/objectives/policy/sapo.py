@@ -12,6 +12,7 @@ from guerdon.method import Paper, method
 @method(
     paper=Paper("arXiv:2511.20347", "Soft Adaptive Policy Optimization", "advantage/baselines"),
     role="token_loss",
+    traits=("zero_without_advantage",),
     tags=("trust region",),
     golden="baselines-losses",
     settings={"log_ratio": {"level": "token"}},

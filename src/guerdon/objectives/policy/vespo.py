@@ -21,6 +21,7 @@ _LOWEST = math.log(1e-8)
         "advantage/baselines",
     ),
     role="token_loss",
+    traits=("zero_without_advantage",),
     tags=("trust region", "off-policy"),
     settings={"log_ratio": {"level": "token"}},
     default_source="code",
