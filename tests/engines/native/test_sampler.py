@@ -107,7 +107,7 @@ def test_draws_follow_the_distribution(how):
     chosen = Sampling(max_new_tokens=1, **how)
     expected = exact(chosen)
     n = 20_000
-    tokens = draw(LOGITS.expand(n, -1), torch.arange(n), 3, chosen)
+    tokens = draw((LOGITS / chosen.temperature).softmax(-1).expand(n, -1), torch.arange(n), 3, chosen)
     count = torch.bincount(tokens, minlength=8).double()
     assert not count[expected == 0].any()
     support = expected > 0
@@ -118,7 +118,7 @@ def test_draws_follow_the_distribution(how):
 def test_positions_draw_independent_numbers():
     how = Sampling(max_new_tokens=1)
     n = 20_000
-    first, second = (draw(torch.zeros(n, 2), torch.arange(n), t, how) for t in (0, 1))
+    first, second = (draw(torch.full((n, 2), 0.5), torch.arange(n), t, how) for t in (0, 1))
     # two fair coins: the share of equal faces is 1/2 with standard deviation 1 / (2 sqrt(n)) = 0.0035
     assert abs(float((first == second).double().mean()) - 0.5) < 5 * 0.0036
 
@@ -126,7 +126,7 @@ def test_positions_draw_independent_numbers():
 @pytest.mark.parametrize("how", [{}, {"top_p": 1e-6}, {"top_k": 1}, {"min_p": 1.0}])
 def test_the_last_token_is_drawn_only_when_it_may_be(how):
     logits = torch.tensor([[0.0, 5.0, -torch.inf]]).expand(2000, -1)
-    tokens = draw(logits, torch.arange(2000), 0, Sampling(max_new_tokens=1, **how))
+    tokens = draw(logits.softmax(-1), torch.arange(2000), 0, Sampling(max_new_tokens=1, **how))
     assert set(tokens.tolist()) == ({0, 1} if not how else {1})
 
 

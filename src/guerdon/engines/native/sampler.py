@@ -118,7 +118,7 @@ def _sample(policy: Policy, prompts, copies, row_seeds: Tensor, how: Sampling) -
     tokens = torch.full((rows, how.max_new_tokens), policy.pad_id, device=device)
     final = torch.full((rows,), how.max_new_tokens, device=device)
     ended = torch.zeros(rows, dtype=torch.bool, device=device)
-    logp, entropy = torch.zeros(2, rows, how.max_new_tokens, device=device)
+    logp, entropy = torch.zeros(2, rows, how.max_new_tokens, dtype=torch.float32, device=device)
     ends = torch.tensor(policy.end_ids or (-1,), device=device)
     alive = torch.arange(rows, device=device)
     running = torch.ones(rows, dtype=torch.bool, device=device)
@@ -130,8 +130,8 @@ def _sample(policy: Policy, prompts, copies, row_seeds: Tensor, how: Sampling) -
         else:
             prob = torch.softmax(logits / how.temperature, -1)
             chosen = draw(prob, seeds[alive], t, how)
-            logp[alive[running], t] = prob.gather(1, chosen[:, None])[running, 0].log()
-            entropy[alive[running], t] = -torch.special.xlogy(prob, prob).sum(-1)[running]
+            logp[alive[running], t] = prob.gather(1, chosen[:, None])[running, 0].log().float()
+            entropy[alive[running], t] = -torch.special.xlogy(prob, prob).sum(-1)[running].float()
         tokens[alive[running], t] = chosen[running]
         done = torch.isin(chosen, ends)
         if how.stop:
