@@ -81,7 +81,7 @@ class Trackio(Sink):
         """Write what is left."""
         if self._run is not None:
             with _quiet():
-                self._run.finish()
+                self._module.finish()  # the run's own finish would be called, and print, again at exit
 
 
 class WandB(Sink):
