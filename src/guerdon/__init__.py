@@ -7,6 +7,7 @@ Three levels are public: functions (``guerdon.advantages.rloo``), components bui
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -44,3 +45,7 @@ def __getattr__(name: str) -> Any:
     if name in _PACKAGES:
         return importlib.import_module(f"guerdon.{name}")
     raise AttributeError(f"module 'guerdon' has no attribute {name!r}")
+
+
+if os.environ.get("GUERDON_CHECK") == "1":
+    importlib.import_module("guerdon.checked").check_shapes()

@@ -15,7 +15,7 @@ import pydantic
 from guerdon.errors import MethodError, RecipeError, UnknownNameError
 from guerdon.method import Card, Method
 from guerdon.registry import Resolved
-from guerdon.schedule import Schedule, value_at
+from guerdon.schedule import Schedule, first_problem, place_of, value_at
 from guerdon.signals import SIGNALS, signal
 
 
@@ -44,7 +44,7 @@ def _scheduled(kind: Any) -> Any:
     return origin[inner[0], _scheduled(inner[1])] if origin in (dict, Mapping) else kind
 
 
-@dataclass
+@dataclass(repr=False)
 class Component:
     """A callable built from a method: signals go in by name, hyper-parameters are already chosen.
 
@@ -65,6 +65,10 @@ class Component:
         self.label = self.label or self.card.name
         if self.method.stateful and self.instance is None:
             self.instance = self.method.target(**self.at(step=0, total=1))
+
+    def __repr__(self) -> str:
+        changed = {p.name: self.params[p.name] for p in self.card.params if self.params[p.name] != p.default}
+        return f"{self.label}({', '.join(f'{k}={v!r}' for k, v in changed.items())})"
 
     @property
     def card(self) -> Card:
@@ -143,7 +147,7 @@ def build(
     try:
         values = model.model_validate(merged)
     except pydantic.ValidationError as error:
-        raise recipe_error(error, where, card.name) from None
+        raise recipe_error(error, merged, where, card.name) from None
     chosen = {name: getattr(values, name) for name in known}
     binds: dict[str, str | Mapping[str, Any]] = {**(preset.bind if preset else {}), **(bind or {})}
     _check_bind(card, binds, f"{where}.bind".strip("."))
@@ -166,10 +170,10 @@ def _check_bind(card: Card, binds: Mapping[str, str | Mapping[str, Any]], where:
                 raise UnknownNameError(f"setting of {name}", setting, known, where=f"{where}.{name}")
 
 
-def recipe_error(error: pydantic.ValidationError, where: str, name: str) -> RecipeError:
+def recipe_error(error: pydantic.ValidationError, data: Mapping[str, Any], where: str, name: str) -> RecipeError:
     """The first problem pydantic found, as a guerdon error with value, allowed values and place."""
-    first = error.errors()[0]
-    path = ".".join(str(p) for p in first["loc"] if isinstance(p, int) or not str(p).startswith("function-"))
+    first = first_problem(error)
+    path = place_of(first, data)
     allowed = (first.get("ctx") or {}).get("expected")
     if first["type"] == "missing":
         return RecipeError(

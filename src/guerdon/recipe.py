@@ -7,32 +7,41 @@ came from. Components are checked against their signatures when the pipeline is 
 from __future__ import annotations
 
 import difflib
+import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from guerdon.errors import DataError, RecipeError, UnknownNameError
-from guerdon.recipe_file import Source, apply_override, read_yaml
-from guerdon.schedule import Schedule
+from guerdon.recipe_file import Source, apply_override, dump_yaml, read_yaml
+from guerdon.schedule import Schedule, first_problem, place_of
 
 FOLDER = Path(__file__).with_name("recipes")
 _META = ("use", "preset", "name", "weight", "when", "bind", "aggregate", "rows", "on")
+
+
+def _file_name(value: str) -> str:
+    # the run folder is named after it
+    if value.startswith(".") or len(value) > 100 or any(c in "/\\" or not c.isprintable() for c in value):
+        raise ValueError("a name is at most 100 printable characters, without slashes, and no dot in front")
+    return value
+
+
 Positive = Annotated[int, Field(gt=0)]
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, ser_json_inf_nan="constants")
 
 
 def _entry(value: Any) -> Any:
     if isinstance(value, str):
         return {"use": value}
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or not isinstance(value.get("params", {}), Mapping):
         return value
     params = {k: v for k, v in value.items() if k not in _META and k != "params"}
     meta = {k: v for k, v in value.items() if k in _META}
@@ -196,7 +205,7 @@ class Recipe(_Model):
     eval: Evaluation = Evaluation()
     record: Record = Record()
     track: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = ()
-    name: str = ""
+    name: Annotated[str, AfterValidator(_file_name)] = ""
     about: str = ""
     expect: Mapping[str, Any] = Field(default_factory=dict)
     origin: Annotated[Mapping[str, str], Field(exclude=True, repr=False)] = Field(default_factory=dict)
@@ -208,7 +217,7 @@ class Recipe(_Model):
 
     def yaml(self) -> str:
         """The complete recipe as YAML."""
-        return yaml.safe_dump(self.data(), sort_keys=False, allow_unicode=True)
+        return dump_yaml(self.data())
 
     def explain(self) -> list[tuple[str, Any, str]]:
         """Every value with its dotted key and where it came from."""
@@ -266,7 +275,7 @@ def load(
     else:
         path = _find(source)
         data, lines = read_yaml(path)
-        name = path.stem
+        name = path.stem.lstrip(".")[:100]
         origin = {key: f"{path.name}:{line}" for key, line in lines.items()}
     for text in overrides:
         top = text.partition("=")[0].split(".")[0]
@@ -303,14 +312,15 @@ def _validate(data: dict, source: Source, origin: Mapping[str, str], allow_code:
     try:
         return Recipe.model_validate({**data, "origin": dict(origin), "allow_code": allow_code})
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        path = ".".join(str(p) for p in first["loc"])
+        first = first_problem(error)
+        path = place_of(first, data)
         expected = (first.get("ctx") or {}).get("expected")
         if first["type"] == "missing":
             raise RecipeError(
                 f"{path!r} is missing", where=source.at(path.rpartition(".")[0]), fix=f"add {path}: to the recipe"
             ) from None
-        raise RecipeError(first["msg"], where=source.at(path), seen=first["input"], allowed=expected) from None
+        what = first["msg"].removeprefix("Value error, ")
+        raise RecipeError(what, where=source.at(path), seen=first["input"], allowed=expected) from None
 
 
 def _known_keys(data: Any, model: type[BaseModel], path: str, source: Source) -> None:
@@ -322,12 +332,12 @@ def _known_keys(data: Any, model: type[BaseModel], path: str, source: Source) ->
             where = source.at(f"{path}.{key}".strip("."))
             raise UnknownNameError("key of the recipe" if not path else f"key of {path}", str(key), fields, where=where)
         inner = _inner_model(fields[key].annotation)
-        if inner is not None and inner is not Entry:
+        if inner is not None and inner not in (Entry, Schedule):
             _known_keys(value, inner, f"{path}.{key}".strip("."), source)
 
 
 def _inner_model(annotation: Any) -> type[BaseModel] | None:
-    for candidate in (annotation, *getattr(annotation, "__args__", ())):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    # optional and annotated models hold the model one level down
+    return next((m for a in typing.get_args(annotation) if (m := _inner_model(a)) is not None), None)

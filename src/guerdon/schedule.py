@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 KINDS = ("constant", "linear", "cosine", "cosine_restarts", "two_phase", "step_at", "start_at")
 
@@ -69,3 +69,23 @@ def value_at(value: object, *, step: int, total: int) -> object:
     if isinstance(value, Mapping) and any(isinstance(v, Schedule) for v in value.values()):
         return {k: value_at(v, step=step, total=total) for k, v in value.items()}
     return value
+
+
+def first_problem(error: ValidationError) -> Any:
+    """The first problem pydantic found; where a mapping was given for a number, what is wrong with it as a schedule."""
+    found = error.errors()
+    return next((e for e in found if not (e["type"] == "float_type" and isinstance(e["input"], Mapping))), found[0])
+
+
+def place_of(problem: Mapping[str, Any], data: Any) -> str:
+    """Dotted key of a problem inside the data it was found in, without the names of the types that were tried."""
+    known: list[str] = []
+    parts = problem["loc"]
+    for i, part in enumerate(parts):
+        listed = isinstance(data, (list, tuple)) and part in range(len(data))
+        if listed or (isinstance(data, Mapping) and part in data):
+            known.append(str(part))
+            data = data[part]
+        elif problem["type"] == "missing" and i == len(parts) - 1:
+            known.append(str(part))
+    return ".".join(known)

@@ -17,7 +17,7 @@ from guerdon.ops.groups import broadcast, groups
         Paper("arXiv:2402.03300", "DeepSeekMath: Pushing the Limits of Mathematical Reasoning", "advantage/baselines"),
         Paper("arXiv:2503.20783", "Understanding R1-Zero-Like Training: A Critical Perspective", "advantage/baselines"),
     ),
-    scope="group",
+    scope="rollout_batch",
     tags=("critic-free",),
     traits=("shift_invariant", "whole_group"),
     presets=(
@@ -46,7 +46,8 @@ def grpo(
         reward: one score per row, any unit; NaN = not scored.
         group_id: rows of one prompt share it.
         mask: the policy's own decisions.
-        scale: divide by the std of the group, of the whole batch, or not at all (Dr.GRPO).
+        scale: divide by the std of the group, of the whole rollout batch, or not at all (Dr.GRPO). Only ``batch``
+            looks beyond the group: with the other two a group alone gives what it gives in a batch.
         ddof: 1 for the sample std, 0 for the population std.
         eps: added to the std.
         singleton: advantage of a row that is alone in its group: 0, or its raw reward (verl).

@@ -298,7 +298,9 @@ def _nan_row(value: Tensor, row: int) -> Tensor:
 
 
 def _grouped(s: Subject) -> bool:
-    return s.card.stage == "advantage" and s.card.scope == "group" and s.has("reward") and not s.has("advantage")
+    # a method that may look beyond the group says with the trait that the group is still its baseline
+    whole = s.card.scope == "group" or {"shift_invariant", "whole_group"} <= set(s.card.traits)
+    return s.card.stage == "advantage" and whole and s.has("reward") and not s.has("advantage")
 
 
 def _all_zero(leaf: Leaf, what: str) -> None:

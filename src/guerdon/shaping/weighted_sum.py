@@ -25,12 +25,12 @@ _LEFT_OUT = (Status.SKIPPED, Status.EXCLUDED)
     sources={"weights": "code", "names": "ours"},
 )
 def weighted_sum(
-    aspects: Float[Tensor, "batch aspect"],
-    status: Int[Tensor, "batch aspect"] | None = None,
+    aspects: Float[Tensor, "batch *step aspect"],
+    status: Int[Tensor, "batch aspect"] | Int[Tensor, "batch *step aspect"] | None = None,
     *,
     weights: tuple[float, ...] | Mapping[str, float] | None = None,
     names: tuple[str, ...] | None = None,
-) -> Float[Tensor, " batch"]:
+) -> Float[Tensor, "batch *step"]:
     r"""Sum of the named rewards by weight; what does not apply is left out, what could not be scored is not hidden.
 
     .. math:: R_i = \sum_{k\ \text{applies to}\ i} w_k R_{ik}

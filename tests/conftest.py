@@ -1,0 +1,46 @@
+"""For every test: shapes checked at each call, one torch thread, fixed seeds, few examples unless it is night."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+
+from guerdon.checked import check_shapes
+
+check_shapes()
+torch.set_num_threads(1)
+_ALWAYS = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "database": None}
+settings.register_profile("quick", max_examples=25, derandomize=True, **_ALWAYS)
+settings.register_profile("nightly", max_examples=1000, **_ALWAYS)
+settings.load_profile(os.environ.get("GUERDON_PROFILE", "quick"))
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seeds() -> Iterator[None]:
+    # methods may not draw from these; what tests draw must not depend on their order
+    torch.manual_seed(0)
+    random.seed(0)
+    np.random.seed(0)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture
+def needs() -> Callable[..., str]:
+    """Path of a program, or a skip that says what is missing."""
+
+    def find(*programs: str) -> str:
+        for program in programs:
+            path = shutil.which(program)
+            if path:
+                return path
+        return pytest.skip(f"not on this machine: {' or '.join(programs)}")
+
+    return find
