@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from guerdon.errors import DataError, MachineError, ModelError
@@ -270,19 +271,24 @@ def _load(recipe: PolicyRecipe, dtype: torch.dtype) -> tuple[Any, Any]:
     path = Path(recipe.use)
     looks_local = path.exists() or recipe.use.startswith((".", "/", "~")) or len(path.parts) != 2
     path = path.expanduser()
-    if looks_local and not (path / "config.json").is_file():
+    adapters = looks_local and (path / "adapter_config.json").is_file()
+    if looks_local and not adapters and not (path / "config.json").is_file():
         near = [p.name for p in path.parent.iterdir() if (p / "config.json").is_file()] if path.parent.is_dir() else []
         raise ModelError(
             "no model here: a Hugging Face model directory holds a config.json", where=str(path),
             allowed=["tiny", *near[:5]], fix="policy.use: tiny, a model directory, or a hub name such as owner/model",
         )  # fmt: skip
+    if adapters:
+        _peft()
     options: Mapping[str, Any] = {} if recipe.attention == "auto" else {"attn_implementation": recipe.attention}
     try:
         tokenizer = AutoTokenizer.from_pretrained(path if looks_local else recipe.use)
-        model = AutoModelForCausalLM.from_pretrained(path if looks_local else recipe.use, dtype=dtype, **options)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        load = _folded if adapters else AutoModelForCausalLM.from_pretrained
+        model = load(path if looks_local else recipe.use, dtype=dtype, **options)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
         raise ModelError(
-            f"cannot load the model: {str(error).splitlines()[0][:300]}", where=recipe.use,
+            f"cannot load the model: {reason}", where=recipe.use,
             fix="check the directory; without network only local directories work; custom code is not run",
         ) from error  # fmt: skip
     for module in model.modules():  # dropout would make sampled and trained log-probs differ
@@ -291,16 +297,31 @@ def _load(recipe: PolicyRecipe, dtype: torch.dtype) -> tuple[Any, Any]:
     return model, tokenizer
 
 
-def _lora(model: Any, lora: Lora) -> Any:
+def _folded(path: Path, **options: Any) -> Any:
+    """The base model of trained adapters with the adapters folded in: what a run with LoRA saves can start another."""
+    from transformers import AutoModelForCausalLM
+
+    peft = _peft()
+    base = peft.PeftConfig.from_pretrained(path).base_model_name_or_path
+    model = AutoModelForCausalLM.from_pretrained(base, **options)
+    return peft.PeftModel.from_pretrained(model, path).merge_and_unload().requires_grad_(True)
+
+
+def _peft() -> Any:
     try:
-        from peft import LoraConfig, get_peft_model
+        import peft
     except ImportError as error:
         raise MachineError(
             "LoRA needs the package peft", where="policy.lora", fix="pip install 'guerdon[peft]'"
         ) from error
+    return peft
+
+
+def _lora(model: Any, lora: Lora) -> Any:
+    peft = _peft()
     modules = lora.modules if isinstance(lora.modules, str) else list(lora.modules)
-    return get_peft_model(
-        model, LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=modules,
+    return peft.get_peft_model(
+        model, peft.LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=modules,
                           task_type="CAUSAL_LM"),
     )  # fmt: skip
 

@@ -34,7 +34,7 @@ from guerdon.recipe import Recipe, WarmStart, load
 from guerdon.records.jsonl import Writer
 from guerdon.records.run import RunFolder
 from guerdon.runtime import checkpoint, machine
-from guerdon.runtime.files import atomic_write, disk_errors, free_bytes, size_text
+from guerdon.runtime.files import DISK, TEMP, atomic_write, disk_errors, free_bytes, size_text
 from guerdon.runtime.lock import RunLock
 from guerdon.tasks.base import TaskData
 
@@ -161,6 +161,7 @@ class _Run:
         with RunLock(self.folder) as lock:
             if fresh:
                 _refuse_old(self.folder)
+            _clear_torn(self.folder)
             if not (self.folder / "run.json").exists():
                 self._describe(policy)
             found = None if fresh else checkpoint.newest(self.folder / "checkpoints")
@@ -320,6 +321,13 @@ def _refuse_old(folder: Path) -> None:
         raise RunError(
             "there is a run here already", where=str(folder), fix=f"guerdon resume {folder}, or another --out"
         )
+
+
+def _clear_torn(folder: Path) -> None:
+    """Take away what a killed write left: names that no reader takes for a finished file."""
+    for place in (folder, folder / "checkpoints", folder / "reference"):
+        for torn in [p for p in place.iterdir() if p.name.startswith(TEMP)] if place.is_dir() else ():
+            DISK.remove(torn)
 
 
 def _new_folder(name: str) -> Path:
