@@ -103,7 +103,8 @@ class Frame:
         found = {}
         for item in component.card.inputs:
             name = component.source(item.name)
-            found[item.name] = self.get(name, component.settings(item.name), optional=item.optional)
+            optional = item.optional and item.name not in component.bind  # what a recipe binds, it asks for
+            found[item.name] = self.get(name, component.settings(item.name), optional=optional)
         return found
 
     def rows(self, index: Tensor, size: int, drop: Iterable[str] = ()) -> dict[str, Any]:

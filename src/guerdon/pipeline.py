@@ -160,7 +160,8 @@ class Pipeline:
             component = todo.pop()
             for item in component.card.inputs:
                 provider = self.providers.get(item.name)
-                if provider and item.name not in self.provides and not item.optional and provider.label not in found:
+                needed = not item.optional or item.name in component.bind
+                if provider and item.name not in self.provides and needed and provider.label not in found:
                     found[provider.label] = provider
                     todo.append(provider)
         return list(found.values())
@@ -187,7 +188,7 @@ class Pipeline:
         while todo:
             component, item = todo.pop()
             name = component.source(item.name)
-            if item.optional or name in seen or name in written:
+            if (item.optional and item.name not in component.bind) or name in seen or name in written:
                 continue
             seen.add(name)
             if name in self.providers and name not in self.provides:
