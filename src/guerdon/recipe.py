@@ -228,11 +228,12 @@ class Recipe(_Model):
 
 
 def _origin(key: str, origin: Mapping[str, str]) -> str:
-    parts = key.replace(".params.", ".").split(".")
-    for size in range(len(parts), 0, -1):
-        found = origin.get(".".join(parts[:size]))
-        if found:
-            return found
+    """Where a value was written; a name given alone (``advantage: grpo``) is the ``use`` of its entry."""
+    plain = key.replace(".params.", ".")
+    short = plain.removesuffix(".use") if plain.endswith(".use") else ""
+    for candidate in (plain, short, short.removesuffix(".0")):
+        if candidate and candidate in origin:
+            return origin[candidate]
     return "default"
 
 
@@ -282,11 +283,23 @@ def load(
         if "." in text.partition("=")[0] and top in ("advantage", "objective") and top not in data:
             data[top] = [{"use": e.use} for e in Recipe.model_fields[top].default]
         data = apply_override(data, text)
-        origin[text.partition("=")[0]] = f"override {text}"
+        key = text.partition("=")[0]
+        origin = {k: v for k, v in origin.items() if not k.startswith(f"{key}.")}
+        origin |= dict.fromkeys((key, *(k for k, _ in _flatten(_value(data, key), key))), f"override {text}")
     data.setdefault("name", name)
     return _validate(
         data, Source(str(source) if isinstance(source, (str, Path)) else "recipe", lines), origin, allow_code
     )
+
+
+def _value(data: Any, key: str) -> Any:
+    """What an override set, or None where it named an entry of a list."""
+    for part in key.split("."):
+        if isinstance(data, Mapping):
+            data = data.get(part)
+        else:
+            data = data[int(part)] if isinstance(data, list) and part.isdigit() and int(part) < len(data) else None
+    return data
 
 
 def _find(source: str | Path) -> Path:

@@ -26,6 +26,7 @@ from guerdon.component import build as build_component
 from guerdon.engines import trackers
 from guerdon.engines.callbacks import Callback, Callbacks
 from guerdon.engines.native import policy as policies
+from guerdon.engines.native.describe import resolved
 from guerdon.engines.native.loop import Loop, sampling
 from guerdon.engines.native.warm_start import demonstrations, warm_start
 from guerdon.errors import DataError, Interrupted, MachineError, RecipeError, RunError, UnknownNameError
@@ -163,7 +164,7 @@ class _Run:
                 _refuse_old(self.folder)
             _clear_torn(self.folder)
             if not (self.folder / "run.json").exists():
-                self._describe(policy)
+                self._describe(policy, pipeline)
             found = None if fresh else checkpoint.newest(self.folder / "checkpoints")
             logs = {name: Writer(self.folder / name) for name in LOGS}
             notes = [*lock.notes, *(note for log in logs.values() for note in log.notes)]
@@ -184,10 +185,9 @@ class _Run:
         else:
             self.loop.event("warning", "tracker", message)
 
-    def _describe(self, policy: policies.Policy) -> None:
-        data = self.recipe.data()
+    def _describe(self, policy: policies.Policy, pipeline: Pipeline) -> None:
+        data, origin = resolved(self.recipe, pipeline)
         atomic_write(self.folder / "recipe.yaml", yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
-        origin = {key: source for key, _, source in self.recipe.explain()}
         atomic_write(self.folder / "sources.json", json.dumps(origin, indent=1, ensure_ascii=False))
         info = {
             "v": 1, "name": self.recipe.name, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
