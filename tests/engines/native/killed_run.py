@@ -89,17 +89,16 @@ def forked(recipe: Path, folder: Path, at: int, check: int) -> int | None:
 
 
 def main() -> None:
-    """``go RECIPE FOLDER AT``: one attempt. ``serve RECIPE``: trials from standard input, answers as JSON lines."""
+    """``go RECIPE FOLDER``: one attempt. ``serve RECIPE``: trials from standard input, answers as JSON lines."""
     what, recipe = sys.argv[1], Path(sys.argv[2])
     if what == "go":
-        Moment(int(sys.argv[4]))
         print(json.dumps(go(recipe, Path(sys.argv[3]))))
         return
     with tempfile.TemporaryDirectory() as once:  # loads what a run needs, so that the children need not
         go(recipe, Path(once) / "run")
     for line in sys.stdin:
-        folder, at, check = json.loads(line)
-        print(json.dumps(forked(recipe, Path(folder), at, check)), flush=True)
+        chosen, folder, at, check = json.loads(line)
+        print(json.dumps(forked(Path(chosen), Path(folder), at, check)), flush=True)
 
 
 if __name__ == "__main__":

@@ -66,13 +66,14 @@ class Server:
     """Trials in children of one fresh interpreter."""
 
     def __init__(self, recipe: Path):
+        self.recipe = recipe
         self.process = subprocess.Popen(
             [sys.executable, str(SCRIPT), "serve", str(recipe)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True, env=environment(),
         )  # fmt: skip
 
-    def attempt(self, folder: Path, at: int = -1, check: int = -1) -> int | None:
-        print(json.dumps([str(folder), at, check]), file=self.process.stdin, flush=True)
+    def attempt(self, folder: Path, at: int = -1, check: int = -1, recipe: Path | None = None) -> int | None:
+        print(json.dumps([str(recipe or self.recipe), str(folder), at, check]), file=self.process.stdin, flush=True)
         line = self.process.stdout.readline()
         assert line, "the interpreter of the trials ended"
         return json.loads(line)
@@ -144,49 +145,54 @@ def test_fifty_kill_points(full, tmp_path):
         shutil.rmtree(folder)
 
 
-def test_kill_9_from_outside_at_any_time(full, tmp_path):
-    """Fresh interpreters, killed by the clock, until the run is through."""
+def test_kill_9_from_outside(full, tmp_path):
+    """Fresh interpreters: one is killed by the clock somewhere in the training, the next one ends the run."""
     file, _, expected, _ = full
     folder = tmp_path / "run"
-    command = [sys.executable, str(SCRIPT), "go", str(file), str(folder), "-1"]
-    rng = random.Random(7)
-    for _ in range(2):
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment())
-        deadline = time.monotonic() + 60
-        log = folder / "metrics.jsonl"
-        size = log.stat().st_size if log.exists() else 0
-        while child.poll() is None and time.monotonic() < deadline:
-            if log.exists() and log.stat().st_size != size:
-                time.sleep(rng.uniform(0.0, 0.1))
-                break
-            time.sleep(0.002)
-        child.kill()
-        _, err = child.communicate()
-        assert child.returncode in (0, -signal.SIGKILL), err.decode()
+    command = [sys.executable, str(SCRIPT), "go", str(file), str(folder)]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment())
+    wait_for(child, lambda: train_lines(folder) >= 1)
+    time.sleep(random.Random(7).uniform(0.0, 0.05))
+    child.kill()
+    _, err = child.communicate()
+    assert child.returncode == -signal.SIGKILL, err.decode()
+    assert not (folder / "summary.json").exists()
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     same(outcome(folder), expected)
+    # the lock of the killed process is taken over, and the log says so
+    messages = [e["message"] for e in RunFolder(folder).events()]
+    assert any(f"took over the lock of process {child.pid}" in m for m in messages)
 
 
-def test_a_kill_during_the_warm_start(recipe, tmp_path):
+def test_a_kill_during_the_warm_start(full, recipe, tmp_path):
+    _, server, _, _ = full
     file = tmp_path / "recipe.json"
     file.write_text(json.dumps(recipe(**WARM).data()))
-    server = Server(file)
-    try:
-        whole = tmp_path / "whole"
-        assert server.attempt(whole)
-        expected = outcome(whole)
-        checks = [m for m in expected["metrics"] if m["kind"] == "warm_start"]
-        assert len(checks) >= 2
-        for number in (1, 2):
-            folder = tmp_path / f"run{number}"
-            assert server.attempt(folder, check=number) is None
-            assert (folder / "metrics.jsonl").read_bytes().count(b"\n") == number
-            assert not list((folder / "checkpoints").glob("step-*"))
-            server.attempt(folder)
-            same(outcome(folder), expected)
-    finally:
-        server.close()
+    assert server.attempt(tmp_path / "whole", recipe=file)
+    expected = outcome(tmp_path / "whole")
+    checks = [m for m in expected["metrics"] if m["kind"] == "warm_start"]
+    assert len(checks) >= 2
+    for number in (1, 2):
+        folder = tmp_path / f"run{number}"
+        assert server.attempt(folder, check=number, recipe=file) is None
+        assert (folder / "metrics.jsonl").read_bytes().count(b"\n") == number
+        assert not list((folder / "checkpoints").glob("step-*"))
+        server.attempt(folder, recipe=file)
+        same(outcome(folder), expected)
+
+
+def train_lines(folder: Path) -> int:
+    log = folder / "metrics.jsonl"
+    return log.read_text().count('"kind":"train"') if log.exists() else 0
+
+
+def wait_for(child: subprocess.Popen, ready) -> None:
+    deadline = time.monotonic() + 60
+    while not ready():
+        assert child.poll() is None, child.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def test_a_finished_run_resumed_returns_its_summary(trained, monkeypatch):
@@ -217,18 +223,13 @@ sys.exit(cli.main(["train", sys.argv[1], "--out", sys.argv[2], "--plain"]))
 """
 
 
-def started(file: Path, folder: Path, step: int = 2) -> subprocess.Popen:
+def started(file: Path, folder: Path) -> subprocess.Popen:
     """A run in the command line's own process, after some steps."""
     child = subprocess.Popen(
         [sys.executable, "-c", SIGNALS, str(file), str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, env=environment(),
     )  # fmt: skip
-    deadline = time.monotonic() + 60
-    log = folder / "metrics.jsonl"
-    while not (log.exists() and log.read_text().count('"kind":"train"') >= step):
-        assert child.poll() is None, child.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for(child, lambda: train_lines(folder) >= 2)
     return child
 
 
@@ -240,12 +241,18 @@ def endless(recipe, tmp_path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_one_signal_saves_and_stops(endless, tmp_path, number):
+def test_a_second_process_is_refused_and_one_signal_saves_and_stops(endless, tmp_path):
     folder = tmp_path / "run"
     child = started(endless, folder)
+    with pytest.raises(RunError, match=f"in use by process {child.pid}") as found:
+        resume(folder)
+    assert f"pid {child.pid}" in str(found.value)
+    with pytest.raises(RunError, match="there is a run here already"):
+        train(endless, out=folder)
+    before = train_lines(folder)
+    wait_for(child, lambda: train_lines(folder) > before)  # it goes on as if nothing had happened
     began = time.monotonic()
-    child.send_signal(number)
+    child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=30)
     assert time.monotonic() - began < 10
     assert child.returncode == 130, err
@@ -260,14 +267,14 @@ def test_one_signal_saves_and_stops(endless, tmp_path, number):
 
 
 class StopAt(Callback):
-    """Presses Ctrl-C in this process at a step."""
+    """Presses Ctrl-C, or sends another signal, in this process at a step."""
 
-    def __init__(self, step: int):
-        self.step = step
+    def __init__(self, step: int, number: int = signal.SIGINT):
+        self.step, self.number = step, number
 
     def on_step(self, step, total, metrics, time):
         if step == self.step:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), self.number)
 
 
 class Twice(Callback):
@@ -300,27 +307,16 @@ def test_two_signals_from_outside_end_the_process_quickly(endless, tmp_path):
     assert time.monotonic() - began < 5
 
 
-def test_a_second_process_is_refused_with_the_pid_of_the_first(endless, tmp_path):
-    folder = tmp_path / "run"
-    child = started(endless, folder)
-    try:
-        with pytest.raises(RunError, match=f"in use by process {child.pid}") as found:
-            resume(folder)
-        assert f"pid {child.pid}" in str(found.value)
-        with pytest.raises(RunError, match="there is a run here already"):
-            train(endless, out=folder)
-        before = (folder / "metrics.jsonl").stat().st_size
-        time.sleep(0.2)
-        assert child.poll() is None
-        assert (folder / "metrics.jsonl").stat().st_size > before
-    finally:
-        child.kill()
-        child.communicate()
-    # the lock of the killed process is taken over, and the log says so
-    with pytest.raises(Interrupted):
-        resume(folder, callbacks=[StopAt(2)])
-    messages = [e["message"] for e in RunFolder(folder).events()]
-    assert any(f"took over the lock of process {child.pid}" in m for m in messages)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_ends_like_one_that_was_not(recipe, tmp_path, number):
+    whole = train(recipe(), out=tmp_path / "whole")
+    for step in (1, 4):  # 4 is the last one
+        folder = tmp_path / f"run{step}"
+        with pytest.raises(Interrupted, match=f"stopped after step {step} of 4") as found:
+            train(recipe(), out=folder, callbacks=[StopAt(step, number)])
+        assert found.value.exit_code == 130
+        resume(folder)
+        same(outcome(folder), outcome(whole.path))
 
 
 @pytest.fixture
