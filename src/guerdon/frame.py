@@ -125,7 +125,7 @@ def _per_row(name: str) -> bool:
 def cut(value: Any, index: Tensor, size: int) -> Any:
     """Rows of a tensor or list with ``size`` rows; anything else unchanged."""
     if isinstance(value, Tensor):
-        return value.index_select(0, index) if value.ndim and value.shape[0] == size else value
+        return value.index_select(0, index.to(value.device)) if value.ndim and value.shape[0] == size else value
     if isinstance(value, (list, tuple)) and len(value) == size:
         return [value[i] for i in index.tolist()]
     return value

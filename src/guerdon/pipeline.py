@@ -303,15 +303,13 @@ class Pipeline:
         """Aggregation weights per objective entry, fixed by the mask of the whole optimiser batch."""
         return term_weights(self.terms, values, self.frame)
 
-    def loss(self, frame: Frame, weights: Mapping[str, Tensor], *, size: int | None = None) -> Loss:
+    def loss(self, frame: Frame, weights: Mapping[str, Tensor]) -> Loss:
         """Sum of the objective entries over the rows of this frame.
 
         Args:
             frame: update-time signals of some rows.
             weights: aggregation weights of these rows, from :meth:`term_weights` of the whole batch.
-            size: rows of the whole batch; the weights know them already.
         """
-        del size
         return combine(self.terms, frame, weights)
 
 

@@ -253,13 +253,13 @@ class Loop:
                 shared=self.recipe.train.share_prompt, temperature=heat, value_head=self.value_head,
             )  # fmt: skip
             for name in needed:
-                frame.put(name, stats[own[name]])
+                frame.put(name, stats[own[name]].cpu())
         if self.reference is not None:
             stats = frozen_statistics(
                 self.reference, rollouts.completions, ["logp"], budget=self.budget,
                 shared=self.recipe.train.share_prompt, temperature=heat,
             )  # fmt: skip
-            frame.put("ref_logp", stats["logp"])
+            frame.put("ref_logp", stats["logp"].cpu())
         if "token_text" in wanted:
             rows = rollouts.completions.tokens.tolist()
             frame.put("token_text", [self.policy.token_text(r) for r in rows])

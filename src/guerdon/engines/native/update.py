@@ -75,9 +75,11 @@ class Updater:
         if self.idle_rows_are_free():
             active = ((values["advantage"] != 0) & values["mask"]).any(1).nonzero()[:, 0]
         micro = micro_batches(batch, active, self.policy, budget=self.budget, shared=self.shared)
+        device = self.policy.device
+        values = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in values.items()}
         weights = self.pipeline.term_weights(values)
         values = {**values, **self.pipeline.coefficients(at(values))}
-        full = {k: torch.zeros(size, width, device=self.policy.device) for k in want}
+        full = {k: torch.zeros(size, width, device=device) for k in want}
         heat = float(values["temperature"])
         mask = values["mask"]
 
@@ -95,7 +97,7 @@ class Updater:
                 if f"old_{name}" not in frame and key(name) in stats:
                     frame.put(f"old_{name}", stats[key(name)].detach())  # exactly on-policy
             part = {k: v[rows] for k, v in weights.items()}
-            return self.pipeline.loss(frame, part, size=size)
+            return self.pipeline.loss(frame, part)
 
         if len(micro) > 1 and self.pipeline.whole_batch:
             logs = self._two_passes(micro, forward, loss, want, full)
