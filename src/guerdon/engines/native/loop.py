@@ -219,10 +219,7 @@ class Loop:
                 break
         rollouts.values["reward"] = frame.get("reward")
         rollouts.values["answer"] = frame.get("answer") if "answer" in frame else None
-        by_label = {r.component.label: r.weight for r in self.pipeline.rewards}
-        # a reward with several named aspects has one column for each, named label.aspect
-        chosen = [by_label[n] if n in by_label else by_label[n.partition(".")[0]] for n in scores.names]
-        weights = [float(value_at(w, step=self.step, total=recipe.train.steps)) for w in chosen]  # type: ignore[arg-type]
+        weights = measure.column_weights(self.pipeline.rewards, scores.names, frame)
         metrics |= measure.reward_metrics(scores, weights, frame)
         metrics |= measure.rollout_metrics(rollouts, frame.get("ref_logp", optional=True))
         if self.pipeline.selection:
@@ -238,7 +235,7 @@ class Loop:
             self.facts["_epoch"], self.facts["_order"] = epoch, order
         return self.data.train[int(self.facts["_order"][place])]
 
-    def _early(self, frame: Frame, rollouts: Rollouts, how: Sampling) -> None:
+    def _early(self, frame: Frame, rollouts: Rollouts, how: Sampling, *, greedy: bool = True) -> None:
         """Signals of models that rewards and advantages read: they run before the scores."""
         wanted = self.needs_early
         heat = how.temperature
@@ -263,7 +260,7 @@ class Loop:
         if "token_text" in wanted:
             rows = rollouts.completions.tokens.tolist()
             frame.put("token_text", [self.policy.token_text(r) for r in rows])
-        if "reference_reward" in wanted:
+        if greedy and "reference_reward" in wanted:
             frame.put("reference_reward", self._greedy_reward(rollouts, how))
 
     def _greedy_reward(self, rollouts: Rollouts, how: Sampling) -> torch.Tensor:
@@ -272,6 +269,7 @@ class Loop:
         once = dataclasses.replace(how, greedy=True)
         greedy = collect(self.policy, list(tasks.values()), 1, once, (self.recipe.train.seed, "greedy", self.step))
         frame = self.frame(greedy.values)
+        self._early(frame, greedy, once, greedy=False)
         with unchanged(self.pipeline):
             self.pipeline.score(frame)
         per_group = dict(zip(tasks, frame.get("reward").tolist(), strict=True))
@@ -280,17 +278,21 @@ class Loop:
     def _advantages(self, frame: Frame, rollouts: Rollouts, keep: torch.Tensor, metrics) -> dict[str, Any]:
         """Advantages of the rows that train; returns their signals for the update."""
         index = keep.nonzero()[:, 0]
-        if not len(index):
-            index = torch.arange(len(rollouts))  # nothing was informative: advantages are 0 and the step is a no-op
+        if nothing := not len(index):
+            index = torch.arange(len(rollouts))
         size = len(rollouts)
         if len(index) < size:
             kept = self.frame(frame.rows(index, size))
         else:
             kept = frame
         advantage = self.pipeline.advantage(kept)
+        if nothing:  # rows that were left out must not train for want of others
+            advantage = torch.zeros_like(advantage)
+            kept.put("advantage", advantage)
         metrics |= measure.advantage_metrics(advantage, kept.get("mask"))
         if not bool((advantage != 0).any()):
-            self.event("warning", "no_signal", f"step {self.step + 1}: every advantage is 0 (all rewards equal)")
+            why = "the selection kept no row" if nothing else "all rewards equal"
+            self.event("warning", "no_signal", f"step {self.step + 1}: every advantage is 0 ({why})")
         values = kept.rows(torch.arange(len(index)), len(index))
         values["_index"] = index
         return values

@@ -16,11 +16,18 @@ from guerdon.frame import Frame
 from guerdon.ops.groups import groups
 from guerdon.ops.kl import kl_estimate
 from guerdon.ops.masked import masked_mean
-from guerdon.pipeline import Scores
+from guerdon.pipeline import Reward, Scores
 from guerdon.records import Status
 from guerdon.records.model import SCHEMA
+from guerdon.schedule import value_at
 
 Metrics = dict[str, float]
+
+
+def column_weights(rewards: Sequence[Reward], names: Sequence[str], frame: Frame) -> list[float]:
+    """Weight of every column now; a reward with named values has a column for each, named ``label.value``."""
+    known = {r.component.label: value_at(r.weight, step=frame.step, total=frame.total) for r in rewards}
+    return [float(known[n] if n in known else known[n.partition(".")[0]]) for n in names]  # type: ignore[arg-type]
 
 
 def reward_metrics(scores: Scores, weights: Sequence[float], frame: Frame) -> Metrics:

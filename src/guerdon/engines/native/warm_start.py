@@ -7,6 +7,7 @@ with half the learning rate and a shorter way to the next check.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -53,7 +54,8 @@ def warm_start(
     """
     low, high = recipe.target
     optimizer = torch.optim.AdamW(policy.trainable(), lr=recipe.lr, weight_decay=0.01)
-    gap, lr, overshoots, step, loss = recipe.check_every, recipe.lr, 0, 0, float("nan")
+    gap, lr, overshoots, step, loss = recipe.check_every, recipe.lr, 0, 0, math.nan
+    found = math.nan
     below = _snapshot(policy, optimizer)
     since = 0
     while step < recipe.max_steps:
@@ -76,8 +78,9 @@ def warm_start(
             overshoots += 1
             _restore(policy, optimizer, below)
             gap, lr = max(gap // 2, 1), lr / 2
+    seen = "never checked" if math.isnan(found) else f"accuracy {found:.3f}"
     raise ModelError(
-        "the supervised start did not reach its band", where="warm_start.target", seen=f"accuracy {found:.3f}",
+        "the supervised start did not reach its band", where="warm_start.target", seen=seen,
         allowed=f"{low} to {high} within {recipe.max_steps} steps",
         fix="raise warm_start.max_steps, make the policy larger, or the task easier",
     )  # fmt: skip
