@@ -13,6 +13,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from guerdon.checked import check_shapes
+from guerdon.method import _LOCAL
 
 check_shapes()
 torch.set_num_threads(1)
@@ -44,3 +45,13 @@ def needs() -> Callable[..., str]:
         return pytest.skip(f"not on this machine: {' or '.join(programs)}")
 
     return find
+
+
+@pytest.fixture
+def forget_methods() -> Iterator[None]:
+    """Methods that a test registers are forgotten after it; those of the library stay, as do their modules."""
+    before = set(_LOCAL)
+    yield
+    for name in set(_LOCAL) - before:
+        if not _LOCAL[name].card.module.startswith("guerdon."):
+            del _LOCAL[name]

@@ -10,7 +10,7 @@ from guerdon.component import Component
 from guerdon.component import build as build_component
 from guerdon.errors import MethodError
 from guerdon.frame import Frame
-from guerdon.method import _LOCAL, method, registered
+from guerdon.method import method, registered
 from guerdon.recipe import Aggregate
 from guerdon.registry import resolve
 
@@ -19,12 +19,7 @@ A = torch.tensor([[1.0, -2.0, 3.0], [4.0, 9.0, 9.0], [-1.0, 2.0, 9.0]])
 VALUES = {"mask": M, "advantage": A, "source": ["base", "replay", "base"]}
 
 
-@pytest.fixture(autouse=True)
-def _register_nothing():
-    before = dict(_LOCAL)
-    yield
-    _LOCAL.clear()
-    _LOCAL.update(before)
+pytestmark = pytest.mark.usefixtures("forget_methods")
 
 
 def term(function, role, *, weight=1.0, aggregate="token_mean", rows=None, on=None, **card) -> Term:

@@ -10,7 +10,7 @@ from guerdon.component import Component
 from guerdon.component import build as build_component
 from guerdon.errors import MethodError
 from guerdon.frame import Frame, cut, key
-from guerdon.method import _LOCAL, method, registered
+from guerdon.method import method, registered
 from guerdon.registry import resolve
 from guerdon.schedule import Schedule
 
@@ -18,12 +18,7 @@ M = torch.tensor([[True, True], [True, False]])
 LP = torch.tensor([[-1.0, -2.0], [-0.5, 0.0]])
 
 
-@pytest.fixture(autouse=True)
-def _register_nothing():
-    before = dict(_LOCAL)
-    yield
-    _LOCAL.clear()
-    _LOCAL.update(before)
+pytestmark = pytest.mark.usefixtures("forget_methods")
 
 
 def provider(function, *, writes: str) -> Component:

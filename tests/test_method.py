@@ -8,16 +8,9 @@ import json
 import pytest
 
 from guerdon.errors import MethodError
-from guerdon.method import _LOCAL, Paper, Preset, method, registered
+from guerdon.method import Paper, Preset, method, registered
 
-
-@pytest.fixture(autouse=True)
-def _register_nothing():
-    """What a test registers is forgotten after it."""
-    before = dict(_LOCAL)
-    yield
-    _LOCAL.clear()
-    _LOCAL.update(before)
+pytestmark = pytest.mark.usefixtures("forget_methods")
 
 
 def register(function, **card):

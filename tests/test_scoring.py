@@ -10,7 +10,7 @@ import torch
 from guerdon.component import Component
 from guerdon.errors import MethodError, NumericsError
 from guerdon.frame import Frame
-from guerdon.method import _LOCAL, method, registered
+from guerdon.method import method, registered
 from guerdon.records import Status, Task, Verdict
 from guerdon.schedule import Schedule
 from guerdon.scoring import Reward, score_rows
@@ -22,12 +22,7 @@ TASKS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _register_nothing():
-    before = dict(_LOCAL)
-    yield
-    _LOCAL.clear()
-    _LOCAL.update(before)
+pytestmark = pytest.mark.usefixtures("forget_methods")
 
 
 def reward(function, *, stage="reward", when=None, weight=1.0, label="", **card) -> Reward:
