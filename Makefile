@@ -68,9 +68,11 @@ types: dev  ## pyright
 	$(BIN)/pyright
 
 docs: dev index  ## write the generated pages, the pictures and the site
+	$(ONE) $(BIN)/python -m guerdon.docs_build.readme
 	$(ONE) $(BIN)/python -m guerdon.docs_build
 
 docs-check: dev
+	$(ONE) $(BIN)/python -m guerdon.docs_build.readme --check
 	$(ONE) $(BIN)/python -m guerdon.docs_build --check
 
 index: dev

@@ -109,7 +109,7 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
 
     Example:
         >>> nearest("gropo", ["grpo", "rloo", "gae"])
-        ['grpo']
+        ['grpo', 'rloo']
     """
     lowered = {k.lower(): k for k in known}
     hits = difflib.get_close_matches(name.lower(), lowered, n=count, cutoff=0.6)
