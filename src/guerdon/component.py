@@ -34,7 +34,8 @@ def schema(method: Method) -> type[pydantic.BaseModel]:
 
 
 def _scheduled(kind: Any) -> Any:
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    origin: Any = typing.get_origin(kind)
+    inner = typing.get_args(kind)
     if kind is float or (origin is typing.Annotated and inner[0] is float):
         return kind | Schedule
     if origin in (typing.Union, types.UnionType):
