@@ -37,7 +37,7 @@ def test_a_schedule_inside_a_tuple_or_a_mapping():
 def test_a_schedule_moves_a_stateful_method():
     control = build("adaptive_coefficient", target={"schedule": "linear", "from": 1.0, "to": 2.0})
     start = control.instance.target
-    control({"last": 0.0}, step=5, total=10)
+    control({"last": torch.tensor(0.0)}, step=5, total=10)
     assert (start, control.instance.target) == (1.0, 1.5)
 
 

@@ -34,15 +34,20 @@ def schema(method: Method) -> type[pydantic.BaseModel]:
 
 
 def _scheduled(kind: Any) -> Any:
-    origin: Any = typing.get_origin(kind)
-    inner = typing.get_args(kind)
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if kind is float or (origin is typing.Annotated and inner[0] is float):
         return kind | Schedule
     if origin in (typing.Union, types.UnionType):
         return functools.reduce(operator.or_, (_scheduled(i) for i in inner))
-    if origin in (tuple, list):
-        return origin[tuple(_scheduled(i) for i in inner)]
-    return origin[inner[0], _scheduled(inner[1])] if origin in (dict, Mapping) else kind
+    generic = _CONTAINERS.get(origin)
+    if generic is None:
+        return kind
+    if origin in (dict, Mapping):
+        return generic[inner[0], _scheduled(inner[1])]
+    return generic[tuple(_scheduled(i) for i in inner)]
+
+
+_CONTAINERS: Mapping[Any, Any] = {t: t for t in (tuple, list, dict, Mapping)}
 
 
 @dataclass(repr=False)
