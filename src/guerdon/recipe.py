@@ -181,10 +181,15 @@ class Evaluation(_Model):
 
 
 class Record(_Model):
-    """What is kept of the rollouts: every ``every``-th step, per-token columns for ``detail`` groups of a step."""
+    """What is kept of the rollouts: every ``every``-th step, per-token columns for ``detail`` groups of a step.
+
+    ``kl_rows`` rows of each step also go through the policy as it was at the start, so that its KL is known where no
+    method asks for it; this keeps a second copy of the model.
+    """
 
     every: Positive = 1
     detail: Annotated[int, Field(ge=0)] = 2
+    kl_rows: Annotated[int, Field(ge=0)] = 0
 
 
 class Recipe(_Model):

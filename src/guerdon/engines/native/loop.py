@@ -72,7 +72,8 @@ class Loop:
         self.budget = recipe.train.micro_tokens or BUDGET.get(policy.device.type, 32_768)
         self.needs_early, needs = pipeline.needs_before_update(), pipeline.needs()
         self.reference: Policy | None = None
-        self.needs_reference = "ref_logp" in needs
+        self.penalised = "ref_logp" in needs
+        self.needs_reference = self.penalised or recipe.record.kl_rows > 0
         self.value_head = None
         if needs & {"value", "old_value"}:
             self.value_head = torch.nn.Linear(policy.body.config.hidden_size, 1).to(policy.device)
@@ -222,6 +223,8 @@ class Loop:
         weights = measure.column_weights(self.pipeline.rewards, scores.names, frame)
         metrics |= measure.reward_metrics(scores, weights, frame)
         metrics |= measure.rollout_metrics(rollouts, frame.get("ref_logp", optional=True))
+        if self.reference is not None and not self.penalised:
+            metrics["kl"] = measure.sampled_kl(self.reference, rollouts, recipe.record.kl_rows, how.temperature)
         if self.pipeline.selection:
             metrics["selection/kept"] = float(keep.double().mean())
             metrics["selection/batches"] = float(len(parts))
@@ -251,7 +254,7 @@ class Loop:
             )  # fmt: skip
             for name in needed:
                 frame.put(name, stats[own[name]].cpu())
-        if self.reference is not None:
+        if self.reference is not None and self.penalised:
             stats = frozen_statistics(
                 self.reference, rollouts.completions, ["logp"], budget=self.budget,
                 shared=self.recipe.train.share_prompt, temperature=heat,

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from guerdon.engines.native.forward import frozen_statistics
 from guerdon.engines.native.policy import Policy
 from guerdon.engines.native.rollout import Rollouts
 from guerdon.frame import Frame
@@ -84,6 +85,13 @@ def rollout_metrics(rollouts: Rollouts, ref_logp: Tensor | None = None) -> Metri
     if ref_logp is not None:
         out["kl"] = float(masked_mean(kl_estimate(rollouts.sampled["logp"], ref_logp.cpu(), "k3"), mask))
     return out
+
+
+def sampled_kl(reference: Policy, rollouts: Rollouts, rows: int, temperature: float) -> float:
+    """KL of the sampling policy to the reference (k3) on the first rows of a batch."""
+    part = rollouts.pick(torch.arange(min(rows, len(rollouts))))
+    found = frozen_statistics(reference, part.completions, ["logp"], budget=None, shared=True, temperature=temperature)
+    return rollout_metrics(part, found["logp"])["kl"]
 
 
 def advantage_metrics(advantage: Tensor, mask: Tensor) -> Metrics:
