@@ -18,6 +18,7 @@ BENCHMARKS = {
     "vocab_stats": "log-prob and entropy over a large vocabulary, against TRL's fused head and the plain formula",
     "trl_step": "one training step of the native engine, against TRL's GRPO trainer",
     "trl_step_long": "the same with prompts of 128 tokens",
+    "quickstart": "held-out accuracy before and after the quickstart, over seeds, and its training time",
     "overhead": "share of a step spent on advantage, objective and records",
 }
 

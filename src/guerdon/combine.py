@@ -40,8 +40,9 @@ class Term:
 
     @property
     def whole_batch(self) -> bool:
-        """Whether it takes statistics over the whole optimiser batch."""
-        return self.component.card.scope == "update_batch" or self.role == "penalty"
+        """Whether it takes statistics (or random numbers) over the whole optimiser batch."""
+        card = self.component.card
+        return card.scope == "update_batch" or self.role == "penalty" or any(i.name == "rng" for i in card.inputs)
 
     def takes(self, factor: Term) -> bool:
         """Whether a weight or mask acts on this loss: on the policy's own losses, unless it names others in ``on``."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from guerdon.component import Component
-from guerdon.errors import MethodError, NumericsError
+from guerdon.errors import GuerdonError, MethodError, NumericsError
 from guerdon.frame import Frame
 from guerdon.records import Status, Verdict
 from guerdon.schedule import Schedule, value_at
@@ -59,7 +59,7 @@ def score_rows(rewards: Sequence[Reward], frame: Frame) -> tuple[Scores, tuple[f
     known = frame.get("group_id", optional=True)
     for reward in rewards:
         component = reward.component
-        result = component(frame.gather(component), step=frame.step, total=frame.total)
+        result = _called(component, frame)
         if component.card.writes:
             result, *extra = result
             for name, value in zip(component.card.writes, extra, strict=True):
@@ -87,6 +87,18 @@ def score_rows(rewards: Sequence[Reward], frame: Frame) -> tuple[Scores, tuple[f
     frame.put("is_correct", scores.values[:, judge] >= 1.0)
     frame.put("reward", scores.values[:, 0])
     return scores, tuple(weights)
+
+
+def _called(component: Component, frame: Frame) -> Any:
+    try:
+        return component(frame.gather(component), step=frame.step, total=frame.total)
+    except GuerdonError:
+        raise
+    except Exception as error:
+        raise MethodError(
+            f"the reward raised {type(error).__name__}: {error}", where=component.label,
+            fix="mend it, or return NaN for the items it cannot score; GUERDON_DEBUG=1 shows the traceback",
+        ) from error  # fmt: skip
 
 
 def _columns(component: Component, result: Any) -> Iterator[_Column]:

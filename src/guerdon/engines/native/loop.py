@@ -17,16 +17,17 @@ from guerdon.engines.native import measure
 from guerdon.engines.native.evaluate import evaluate, memory, remember, unchanged
 from guerdon.engines.native.forward import VOCAB, frozen_statistics
 from guerdon.engines.native.policy import Policy
-from guerdon.engines.native.rollout import Rollouts, collect, join
+from guerdon.engines.native.rollout import Rollouts, collect, first_groups, join
 from guerdon.engines.native.sampler import Sampling
 from guerdon.engines.native.update import Updater
+from guerdon.engines.native.weights import load_into, tensors_of
 from guerdon.errors import NumericsError, RunError
 from guerdon.frame import Frame, cut
 from guerdon.pipeline import Pipeline, Scores
 from guerdon.recipe import Recipe
 from guerdon.records.jsonl import Writer
 from guerdon.runtime import checkpoint
-from guerdon.runtime.optimizer import load_optimizer, optimizer_tensors
+from guerdon.runtime.optimizer import load_optimizer
 from guerdon.runtime.seeds import generator
 from guerdon.schedule import value_at
 from guerdon.tasks.base import TaskData
@@ -218,6 +219,8 @@ class Loop:
             groups_kept = len(torch.unique(rollouts.values["group_id"][keep]))
             if not refill or groups_kept >= wanted or attempt == limit:
                 break
+        if refill:  # the last batch may have brought more than was missing
+            keep = first_groups(rollouts.values["group_id"], keep, wanted)
         rollouts.values["reward"] = frame.get("reward")
         rollouts.values["answer"] = frame.get("answer") if "answer" in frame else None
         weights = measure.column_weights(self.pipeline.rewards, scores.names, frame)
@@ -353,13 +356,13 @@ class Loop:
         """Freeze the policy as it is now, when a method asks for reference log-probs."""
         if self.needs_reference:
             self.reference = self.policy.frozen_copy()
-            checkpoint.save(self.folder / "reference", 0, {"policy": _tensors(self.reference.model)}, {}, keep=1)
+            checkpoint.save(self.folder / "reference", 0, {"policy": tensors_of(self.reference.model)}, {}, keep=1)
 
     def save(self) -> None:
         """Write a checkpoint of everything the next step depends on."""
-        tensors = {"policy": _tensors(self.policy.model), "optimizer": optimizer_tensors(self.optimizer)}
+        tensors = {"policy": tensors_of(self.policy.model), "optimizer": optimizer_tensors(self.optimizer)}
         if self.value_head is not None:
-            tensors["value_head"] = _tensors(self.value_head)
+            tensors["value_head"] = tensors_of(self.value_head)
         state = {
             "step": self.step, "cursor": self.cursor, "history": self.history,
             "facts": {k: v for k, v in self.facts.items() if not k.startswith("_")},
@@ -370,10 +373,10 @@ class Loop:
 
     def restore(self, found: checkpoint.Checkpoint) -> None:
         """Go back to a checkpoint; what the logs hold beyond it is cut off and will be written again."""
-        _load(self.policy.model, found.tensors["policy"], found.path)
+        load_into(self.policy.model, found.tensors["policy"], found.path)
         load_optimizer(self.optimizer, found.tensors["optimizer"])
         if self.value_head is not None:
-            _load(self.value_head, found.tensors["value_head"], found.path)
+            load_into(self.value_head, found.tensors["value_head"], found.path)
         state = found.state
         self.step, self.cursor = state["step"], state["cursor"]
         self.history = {k: list(v) for k, v in state["history"].items()}
@@ -386,18 +389,4 @@ class Loop:
             if kept is None:
                 raise RunError("the reference model of this run is missing", where=str(self.folder / "reference"))
             self.reference = self.policy.frozen_copy()
-            _load(self.reference.model, kept.tensors["policy"], kept.path)
-
-
-def _tensors(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {k: v.detach() for k, v in module.state_dict().items()}
-
-
-def _load(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], where: Path) -> None:
-    own = module.state_dict()
-    if set(own) != set(tensors):
-        raise RunError(
-            "the checkpoint belongs to another model", where=str(where), seen=sorted(set(own) ^ set(tensors))[:5],
-            fix="resume with the recipe of this run",
-        )  # fmt: skip
-    module.load_state_dict(dict(tensors))
+            load_into(self.reference.model, kept.tensors["policy"], kept.path)

@@ -164,3 +164,13 @@ def _concat(items: Sequence[Any], width: int) -> Any:
 def subset(values: Mapping[str, Any], index: Tensor, size: int) -> dict[str, Any]:
     """Row-aligned values cut to ``index``."""
     return {k: cut(v, index, size) for k, v in values.items()}
+
+
+def first_groups(group_id: Tensor, keep: Tensor, count: int) -> Tensor:
+    """Kept rows of the first ``count`` groups that have any: what a refilled batch trains on.
+
+    Example:
+        >>> first_groups(torch.tensor([0, 0, 1, 2]), torch.tensor([False, True, True, True]), 2).tolist()
+        [False, True, True, False]
+    """
+    return keep & torch.isin(group_id, torch.unique(group_id[keep])[:count])
