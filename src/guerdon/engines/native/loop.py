@@ -27,7 +27,7 @@ from guerdon.pipeline import Pipeline, Scores
 from guerdon.recipe import Recipe
 from guerdon.records.jsonl import Writer
 from guerdon.runtime import checkpoint
-from guerdon.runtime.optimizer import load_optimizer
+from guerdon.runtime.optimizer import load_optimizer, optimizer_tensors
 from guerdon.runtime.seeds import generator
 from guerdon.schedule import value_at
 from guerdon.tasks.base import TaskData
