@@ -11,7 +11,7 @@ import statistics
 from typing import Any
 
 import addition
-from common import SCRATCH, Options, Outcome, fresh, interleaved, note
+from common import SCRATCH, Options, Outcome, fresh, note
 
 SKIP = 5
 
@@ -22,7 +22,7 @@ def run(name: str, options: Options) -> Outcome:
     small = options.small
     steps = options.steps or (8 if small else 40 if long else 100)
     seeds = options.seeds or (1 if small else 3)
-    rounds = options.runs or (1 if small else 2 if long else 1)
+    rounds = options.runs or (1 if small or long else 2)
     results: dict[str, list[dict[str, Any]]] = {"trl": [], "guerdon": []}
     warm = {}
     for seed in range(seeds):
@@ -30,20 +30,17 @@ def run(name: str, options: Options) -> Outcome:
         folder = SCRATCH / f"warm-{kind}-{seed}"
         warm[seed] = fresh("bench_trl_step", {"folder": str(folder), "seed": seed, "long": long, "small": small})
         note(f"seed {seed}: warm start {warm[seed]}")
-        job = {
-            "model": str(folder), "long": long, "steps": steps, "seed": seed, "threads": options.threads,
-            "prompts": 8 if small else 64, "group": 8, "every": max(steps // 4, 1),
-        }  # fmt: skip
-        cases = {
-            side: lambda side=side, job=job: fresh(
-                f"side_{side}", {**job, "out": str(SCRATCH / f"step-{side}")}, threads=options.threads
-            )
-            for side in results
-        }
-        for side, found in interleaved(cases, rounds).items():
-            results[side] += found
-            for one in found:
-                note(f"seed {seed} {side:>8}: {describe(one)}")
+        for repeat in range(rounds):
+            # a run repeats itself exactly, so every round trains with another seed from the same checkpoint
+            job = {
+                "model": str(folder), "long": long, "steps": steps, "seed": seed + 100 * repeat,
+                "threads": options.threads, "prompts": 8 if small else 64, "group": 8, "every": max(steps // 4, 1),
+            }  # fmt: skip
+            for side in results:
+                out = {**job, "out": str(SCRATCH / f"step-{side}")}
+                one = fresh(f"side_{side}", out, threads=options.threads)
+                results[side].append(one)
+                note(f"seed {job['seed']} {side:>8}: {describe(one)}")
     return summary(results, warm, rounds * seeds, long)
 
 
