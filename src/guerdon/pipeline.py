@@ -155,15 +155,15 @@ class Pipeline:
     def reachable(self) -> list[Component]:
         """The objectives and every provider they lead to."""
         found: dict[str, Component] = {c.label: c for c in self.losses()}
-        todo = list(found.values())
-        while todo:
-            component = todo.pop()
+        waiting = list(found.values())
+        while waiting:
+            component = waiting.pop()
             for item in component.card.inputs:
                 provider = self.providers.get(item.name)
                 needed = not item.optional or item.name in component.bind
                 if provider and item.name not in self.provides and needed and provider.label not in found:
                     found[provider.label] = provider
-                    todo.append(provider)
+                    waiting.append(provider)
         return list(found.values())
 
     def scoring(self) -> list[Component]:
@@ -181,19 +181,19 @@ class Pipeline:
         return fixed | {w for c in chosen for w in c.card.writes}
 
     def _closure(self, components: Sequence[Component]) -> set[str]:
-        todo = [(c, i) for c in components for i in c.card.inputs]
+        waiting = [(c, i) for c in components for i in c.card.inputs]
         roots: set[str] = set()
         seen: set[str] = set()
         written = self.written()
-        while todo:
-            component, item = todo.pop()
+        while waiting:
+            component, item = waiting.pop()
             name = component.source(item.name)
             if (item.optional and item.name not in component.bind) or name in seen or name in written:
                 continue
             seen.add(name)
             if name in self.providers and name not in self.provides:
                 provider = self.providers[name]
-                todo += [(provider, i) for i in provider.card.inputs]
+                waiting += [(provider, i) for i in provider.card.inputs]
             else:
                 roots.add(name)
         return roots
