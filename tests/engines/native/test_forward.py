@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from guerdon.engines.native.forward import frozen_statistics, micro_batches, stat_key, statistics
+from guerdon.engines.native.forward import frozen_statistics, micro_batches, statistics
 from guerdon.engines.native.packing import Completions, arrange, share, split
 from guerdon.frame import key
+from guerdon.ops.kernels import stat_key
 
 FAMILIES = ("qwen3", "llama", "gpt2")
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from guerdon.engines.native.packing import Completions, Packed, arrange, pack, share, split
 from guerdon.engines.native.policy import Policy
 from guerdon.frame import Key, key
-from guerdon.ops.kernels.vocab_stats import from_logits, vocab_stats
+from guerdon.ops.kernels import from_logits, stat_key, vocab_stats
 
 VOCAB = ("logp", "entropy", "collision", "collision_logp", "taken_logit", "log_partition", "nucleus_entropy")
 
@@ -32,17 +32,6 @@ def micro_batches(
     rows = arrange(batch, index, per_row)
     dtype = torch.float32 if policy.dtype == torch.float32 else policy.dtype
     return [pack(batch, part, policy.pad_id, dtype) for part in split(batch, rows, budget)]
-
-
-def stat_key(name: str, settings: Mapping[str, Any] | None = None) -> str:
-    """A statistic with its settings as the vocabulary operation writes it.
-
-    Example:
-        >>> stat_key("nucleus_entropy", {"top_p": 0.8})
-        'nucleus_entropy(top_p=0.8)'
-    """
-    inside = ", ".join(f"{k}={v!r}" for k, v in sorted((settings or {}).items()))
-    return f"{name}({inside})" if inside else name
 
 
 def statistics(
@@ -109,7 +98,7 @@ def frozen_statistics(
     temperature: float = 1.0, value_head: torch.nn.Module | None = None,
 ) -> dict[str, Tensor]:  # fmt: skip
     """Signals of the whole batch without gradient, by name, as ``[batch, time]``."""
-    want = {key(n): stat_key(n) for n in names}
+    want = {key(n): stat_key(n, {}) for n in names}
     width = batch.tokens.shape[1]
     out = {n: torch.zeros(len(batch), width, device=policy.device) for n in names}
     everything = torch.arange(len(batch))

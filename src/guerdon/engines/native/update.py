@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from guerdon.engines.native.forward import VOCAB, micro_batches, stat_key, statistics
+from guerdon.engines.native.forward import VOCAB, micro_batches, statistics
 from guerdon.engines.native.packing import Packed
 from guerdon.engines.native.policy import Policy
 from guerdon.engines.native.rollout import Rollouts
 from guerdon.errors import NumericsError
 from guerdon.frame import Frame, Key, cut, key
+from guerdon.ops.kernels import stat_key
 from guerdon.pipeline import Loss, Pipeline
 
 
