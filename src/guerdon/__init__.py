@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "method": "guerdon.method",
     "Paper": "guerdon.method",
+    "Policy": "guerdon.method",
     "Preset": "guerdon.method",
     "Recipe": "guerdon.recipe",
     "load": "guerdon.recipe",
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from guerdon.engines.native.run import resume as resume
     from guerdon.engines.native.run import train as train
     from guerdon.method import Paper as Paper
+    from guerdon.method import Policy as Policy
     from guerdon.method import Preset as Preset
     from guerdon.method import method as method
     from guerdon.recipe import Recipe as Recipe

@@ -100,6 +100,20 @@ class Preset:
 
 
 @dataclass(frozen=True)
+class Policy:
+    """What a verifier does where verifiers usually differ, in a sentence each; shown on its page.
+
+    ``several`` answers in one completion, an ``empty`` answer, an answer ``copied`` from the prompt; ``floor`` is the
+    score of a completion that is at fault.
+    """
+
+    several: str
+    empty: str
+    copied: str
+    floor: float = 0.0
+
+
+@dataclass(frozen=True)
 class Card:
     """Everything known about a method without running it; JSON-able through :meth:`data`."""
 
@@ -120,6 +134,7 @@ class Card:
     reduces_to: str
     golden: tuple[str, ...]
     aggregate: str | None
+    policy: Policy | None
     module: str
     attr: str
 
@@ -180,6 +195,7 @@ def method(
     sources: Mapping[str, str] | None = None,
     default_source: str = "paper",
     aggregate: str | None = None,
+    policy: Policy | None = None,
 ) -> Callable[[F], F]:
     """Register a function or stateful class as a method; returns it unchanged.
 
@@ -196,6 +212,7 @@ def method(
         sources: per hyper-parameter, where the default comes from (``paper``, ``code``, ``derived``, ``ours``,
             ``unverified``); ``default_source`` covers the rest.
         aggregate: the only aggregation this objective is defined with, where it has one.
+        policy: for verifiers: what happens to several, empty and copied answers, and the floor.
 
     Raises:
         MethodError: if a parameter is no signal, a role or scope is unknown, or a name is taken.
@@ -204,7 +221,7 @@ def method(
     def register(target: F) -> F:
         card = _card(
             target, stage, role, scope, kind, name, paper, tags, traits, writes, presets, aliases,
-            reduces_to, golden, settings or {}, sources or {}, default_source, aggregate,
+            reduces_to, golden, settings or {}, sources or {}, default_source, aggregate, policy,
         )  # fmt: skip
         known = _LOCAL.get(card.name)
         if known is not None and (known.card.module, known.card.attr) != (card.module, card.attr):
@@ -220,7 +237,7 @@ def method(
 
 def _card(
     target, stage, role, scope, kind, name, paper, tags, traits, writes, presets, aliases,
-    reduces_to, golden, settings, sources, default_source, aggregate,
+    reduces_to, golden, settings, sources, default_source, aggregate, policy,
 ) -> Card:  # fmt: skip
     module, attr = target.__module__, target.__qualname__
     where = f"{module}.{attr}"
@@ -237,13 +254,14 @@ def _card(
     for written in writes:
         _known_signal(written, where)
     papers = paper if isinstance(paper, tuple) else (paper,)
+    shape = "stateful" if is_class else "call" if getattr(target, "exchange", None) else "function"
     doc = inspect.getdoc(target) or ""
     return Card(
-        name=name or _snake(target.__name__), stage=stage, kind=kind or ("stateful" if is_class else "function"),
+        name=name or _snake(target.__name__), stage=stage, kind=kind or shape,
         role=role, scope=scope, summary=" ".join(doc.split("\n\n")[0].split()), inputs=inputs, params=params,
         papers=papers, tags=tuple(tags), traits=tuple(traits), writes=tuple(writes), presets=tuple(presets),
         aliases=tuple(aliases), reduces_to=reduces_to, golden=(golden,) if isinstance(golden, str) else tuple(golden),
-        aggregate=aggregate, module=module, attr=attr,
+        aggregate=aggregate, policy=policy, module=module, attr=attr,
     )  # fmt: skip
 
 

@@ -68,6 +68,10 @@ def _method_text(card: dict[str, Any], preset: dict[str, Any] | None, doc: Doc) 
     parts += _part("hyper-parameters", _params(card, doc))
     parts += _part("returns", _words(doc.returns or STAGES[card["stage"]].returns), fill=True)
     parts += _part("writes", ", ".join(card["writes"]))
+    policy = card.get("policy")
+    parts += _part(
+        "how it decides", _table([(k, _words(str(v))) for k, v in policy.items()], ("case", "")) if policy else ""
+    )
     rows = [(p["name"], p["note"], _values(p)) for p in card["presets"]]
     parts += _part("presets", _table(rows, ("name", "note", "sets")) if rows else "")
     parts += _part("example", doc.example)

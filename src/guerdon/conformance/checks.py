@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from guerdon.conformance import document, gradient, invariance, memory, outcome
+from guerdon.conformance import document, gradient, invariance, memory, outcome, verdicts
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ CHECKS: tuple[Check, ...] = (
     Check("all_masked", outcome.all_masked),
     Check("unscored_row", outcome.unscored_row),
     Check("all_unscored", outcome.all_unscored),
+    Check("empty_answer", verdicts.empty_answer),
+    Check("faults", verdicts.faults),
     Check("precision", outcome.precision),
     Check("gradients", gradient.gradients),
     Check("zero_without_advantage", gradient.idle_rows),

@@ -43,6 +43,8 @@ def documentation(s: Subject, case: Case | None = None) -> None:
         missing.append("writes=(...), the signals it computes")
     if card.stage == "objective" and card.role is None:
         missing.append("role=..., how the objective uses the result")
+    if card.stage == "verifier" and card.policy is None:
+        missing.append("policy=Policy(several=..., empty=..., copied=...), what happens to such answers")
     if missing:
         raise PropertyError("the card is not complete", where=card.name, seen=f"missing {'; '.join(missing)}")
 

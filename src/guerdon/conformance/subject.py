@@ -21,7 +21,7 @@ from guerdon.errors import DataError, GuerdonError, MethodError
 from guerdon.method import Card, Method
 from guerdon.signals import SIGNALS, mask_of
 
-FREE_KINDS = ("task", "solver", "head", "call")
+FREE_KINDS = ("task", "solver", "head")
 
 
 @dataclass(frozen=True)

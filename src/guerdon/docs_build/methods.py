@@ -41,6 +41,7 @@ def method_page(card: Card, root: Path, recipes: Mapping[str, Mapping[str, Any]]
         section("Signals", _signals(card, doc)),
         section("Hyper-parameters", _params(card, doc)),
         section("Returns", markdown(doc.returns or STAGES[card["stage"]].returns), _writes(card)),
+        section("How it decides", _policy(card)),
         section("Raises", markdown(doc.raises)),
         section("Example", fence("pycon", doc.example)),
         section("Picture", f"![{card['name']} with its defaults]({picture.name})" if picture.is_file() else ""),
@@ -98,6 +99,16 @@ def _params(card: Card, doc: Doc) -> str:
         origin = "" if p["required"] else SOURCES[p["source"]]
         rows.append((code(p["name"]), code(p["annotation"]), default, origin, markdown(doc.args.get(p["name"], ""))))
     return table(rows, ("Name", "Type", "Default", "Default from", "Meaning"))
+
+
+def _policy(card: Card) -> str:
+    policy = card["policy"]
+    if not policy:
+        return ""
+    rows = [("Several answers", markdown(policy["several"])), ("No answer", markdown(policy["empty"])),
+            ("An answer copied from the prompt", markdown(policy["copied"])),
+            ("Floor, for a completion at fault", code(f"{policy['floor']:g}"))]  # fmt: skip
+    return table(rows, ("Case", "What happens"))
 
 
 def _writes(card: Card) -> str:

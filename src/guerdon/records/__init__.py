@@ -1,5 +1,6 @@
 """One data model on disk and in memory: tasks, rollouts, scores, findings."""
 
+from guerdon.records.calls import Call, Outcome, Reply
 from guerdon.records.model import (
     ChecklistItem,
     Finding,
@@ -14,5 +15,6 @@ from guerdon.records.model import (
 )
 
 __all__ = [
-    "ChecklistItem", "Finding", "Rollout", "Score", "Status", "Step", "Task", "ToolCall", "Turn", "Verdict",
+    "Call", "ChecklistItem", "Finding", "Outcome", "Reply", "Rollout", "Score", "Status", "Step", "Task",
+    "ToolCall", "Turn", "Verdict",
 ]  # fmt: skip

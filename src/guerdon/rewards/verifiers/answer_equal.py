@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from guerdon.method import Paper, method
+from guerdon.method import Paper, Policy, method
 from guerdon.ops.answers import Normalise, answer_key, same_length
 from guerdon.records import Verdict
 from guerdon.rewards.verifiers._rows import Row, alternatives, failed, scored, short, unscored, verdict
@@ -23,6 +23,12 @@ from guerdon.rewards.verifiers._rows import Row, alternatives, failed, scored, s
               "Language Models", "rewards/acre", where="accuracy term"),
     ),
     tags=("exact match",),
+    policy=Policy(
+        several="The parser hands over one, the last; an answer that itself lists several ('3 or 4') has no form as a "
+        "number or a choice.",
+        empty="Failed with the floor.",
+        copied="Counts like any other: it is right if it is equal.",
+    ),
     default_source="ours",
 )  # fmt: skip
 def answer_equal(

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from guerdon.errors import RecipeError
-from guerdon.method import Paper, method
+from guerdon.method import Paper, Policy, method
 from guerdon.ops.answers import number_of, same_length
 from guerdon.records import Verdict
 from guerdon.rewards.verifiers._rows import Row, alternatives, failed, scored, short, unscored, verdict
@@ -18,6 +18,11 @@ from guerdon.rewards.verifiers._rows import Row, alternatives, failed, scored, s
     paper=Paper("arXiv:2505.24164", "Mixed-R1: Unified Reward Perspective For Reasoning Capability in Multimodal "
                 "Large Language Models", "rewards/mixed-r1", where="chart reward"),
     sources={"relative": "unverified", "absolute_at_zero": "ours"},
+    policy=Policy(
+        several="The parser hands over one, the last; a list of numbers is no number.",
+        empty="Failed with the floor.",
+        copied="Counts like any other number.",
+    ),
 )  # fmt: skip
 def numeric_close(
     answer: Sequence[str | None], gold: Sequence[Any], *, relative: float = 0.05, absolute_at_zero: float = 0.0

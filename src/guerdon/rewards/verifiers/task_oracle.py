@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from guerdon.errors import MachineError
-from guerdon.method import Paper, method
+from guerdon.method import Paper, Policy, method
 from guerdon.ops.answers import same_length
 from guerdon.records import Task, Verdict
 from guerdon.rewards.verifiers._rows import Row, failed, scored, unscored, verdict
@@ -22,6 +22,12 @@ Scorer = Callable[[str, dict[str, Any]], float]
         "rewards/verifiers-baseline",
     ),
     tags=("procedural",),
+    policy=Policy(
+        several="The parser hands over one, the last; a list is judged by the rule of the data set.",
+        empty="Failed with the floor.",
+        copied="The rule of the data set: its default pays an answer that contains the right one by the share of its "
+        "length.",
+    ),
     default_source="ours",
 )  # fmt: skip
 def task_oracle(answer: Sequence[str | None], task: Sequence[Task]) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guerdon.method import Paper, method
+from guerdon.method import Paper, Policy, method
 from guerdon.ops.answers import same_length
 from guerdon.records import Task, Verdict
 from guerdon.rewards.verifiers._rows import Row, failed, scored, unscored, verdict
@@ -16,6 +16,11 @@ from guerdon.rewards.verifiers._rows import Row, failed, scored, unscored, verdi
         where="problems with several distinct correct answers",
     ),
     tags=("several answers",),
+    policy=Policy(
+        several="The parser hands over one, the last; a list is wrong.",
+        empty="Failed with the floor.",
+        copied="Counts like any other answer of the list.",
+    ),
     default_source="ours",
 )  # fmt: skip
 def task_rule(answer: Sequence[str | None], task: Sequence[Task]) -> Verdict:

@@ -1,0 +1,49 @@
+"""Properties of verifiers: an empty answer, and whose fault a missing reply is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from guerdon.conformance.case import Case, NotApplicable, PropertyError
+from guerdon.conformance.subject import Subject
+from guerdon.outside import drive
+from guerdon.records import Outcome, Reply, Status, Verdict
+
+_TEXTS = ("answer", "completion")
+
+
+def empty_answer(s: Subject, case: Case) -> None:
+    """A verifier pays nothing for an empty answer: failed with the declared floor, or unscored where the task lacks."""
+    texts = [n for n in _TEXTS if n in s.names]
+    if s.card.stage != "verifier" or not texts or "accepts_empty" in s.card.traits:
+        raise NotApplicable("not a verifier of text, or one that may accept no text")
+    given = {**case.inputs(), **{n: [""] * case.length("batch") for n in texts}}
+    verdict = s.build()(given)
+    floor = s.card.policy.floor if s.card.policy else 0.0
+    for i, (score, status) in enumerate(zip(verdict.score, verdict.status, strict=True)):
+        if status is Status.SCORED or (status is Status.FAILED and score != floor):
+            raise PropertyError("an empty answer is paid", where=f"row {i}", seen=f"{score} {status.name}",
+                                allowed=f"failed with {floor:g}, or unscored")  # fmt: skip
+
+
+def faults(s: Subject, case: Case) -> None:
+    """A missing reply fails the completion only where the completion is at fault; otherwise the row is unscored."""
+    if s.card.kind != "call":
+        raise NotApplicable("asks nobody outside")
+    given = case.inputs()
+    for outcome in Outcome:
+        if outcome is Outcome.DONE:
+            continue
+        asked: list[Any] = []
+
+        def answer(calls, outcome=outcome, asked=asked):
+            asked += calls
+            return [Reply(outcome, reason="as the check asked") for _ in calls]
+
+        verdict: Verdict = drive(s.method.target.exchange(**given, **s.params), answer)  # type: ignore[attr-defined]
+        if not asked:
+            raise NotApplicable("the input drawn needs no call")
+        wanted = Status.FAILED if Reply(outcome).theirs else Status.UNSCORED
+        if wanted not in verdict.status:
+            raise PropertyError(f"a call that ended {outcome} must leave a row {wanted.name}",
+                                seen=[x.name for x in verdict.status])  # fmt: skip

@@ -1,0 +1,5 @@
+"""Trusted programs that run in a worker process on untrusted data: plain data in, plain data out.
+
+A program is a function of one module here, named ``module.function`` in a call. It may be slow, may hang and may eat
+memory: the pool kills it. It never runs in the process of a caller.
+"""
