@@ -319,22 +319,6 @@ def test_a_stopped_run_ends_like_one_that_was_not(recipe, tmp_path, number):
         same(outcome(folder), outcome(whole.path))
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of one megabyte; the test is skipped where none can be mounted."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"cannot mount a small disk here: {done.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=False)
-
-
 class Fill(Callback):
     """Leaves only so many bytes of the disk at a step."""
 
