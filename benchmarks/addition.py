@@ -120,11 +120,8 @@ def _supervised(net: Any, tok: Any, train: list[Row], held: list[Row], *, rng, b
     return step, accuracy
 
 
-def warm_start(folder: Path, *, seed: int, long: bool, small: bool = False) -> dict[str, Any]:
-    """Train on demonstrations until a quarter of the held-out sums is sampled right; made once and kept.
-
-    Long prompts start from the short ones, because the answer does not depend on what stands before the question.
-    """
+def warm_start(folder: Path, *, seed: int, small: bool = False) -> dict[str, Any]:
+    """Train on demonstrations until a quarter of the held-out sums is sampled right; made once and kept."""
     note = folder / "warm.json"
     if note.exists():
         return json.loads(note.read_text())
@@ -132,17 +129,18 @@ def warm_start(folder: Path, *, seed: int, long: bool, small: bool = False) -> d
     start, rng = time.time(), random.Random(seed)
     net, tok = model(seed), tokenizer()
     limit = 40 if small else 1500
-    steps, accuracy = _supervised(net, tok, *rows(), rng=rng, batch=256, target=0.5 if long else 0.25, limit=limit)
-    if long:
-        train, held = rows(long=True)
-        more, accuracy = _supervised(net, tok, train, held[:200], rng=rng, batch=48, target=0.25, limit=limit)
-        steps += more
+    steps, accuracy = _supervised(net, tok, *rows(), rng=rng, batch=256, target=0.25, limit=limit)
     folder.mkdir(parents=True, exist_ok=True)
     net.save_pretrained(folder)
     tok.save_pretrained(folder)
     info = {"steps": steps, "sampled_accuracy": accuracy, "seconds": time.time() - start}
     note.write_text(json.dumps(info))
     return info
+
+
+def is_even(text: str) -> float:
+    """1 for a completion that ends in an even digit: about half of what a policy without skill writes."""
+    return float(text[-1:] in tuple("02468"))
 
 
 def write_jsonl(path: Path, made: list[Row]) -> None:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import addition
+import torch
 from common import memory
+
+import guerdon
+
+
+@guerdon.method(stage="reward")
+def even(completion: Sequence[str]) -> torch.Tensor:
+    """The reward of the long prompts."""
+    return torch.tensor([addition.is_even(text) for text in completion])
 
 
 def recipe(job: dict[str, Any], data: Path, held: Path) -> dict[str, Any]:
@@ -23,7 +33,7 @@ def recipe(job: dict[str, Any], data: Path, held: Path) -> dict[str, Any]:
         "rollout": {
             "prompts": job["prompts"], "group": job["group"], "max_new_tokens": addition.NEW_TOKENS, "temperature": 1.0,
         },
-        "reward": [{"use": "answer_equal"}],
+        "reward": [{"use": "side_guerdon.even" if job["long"] else "answer_equal"}],
         "advantage": [{"use": "grpo/trl"}],
         "objective": [{"use": "clip", "low": 0.2, "high": 0.2, "dual": None}],
         "aggregate": "token_mean",
@@ -37,10 +47,6 @@ def recipe(job: dict[str, Any], data: Path, held: Path) -> dict[str, Any]:
 
 def child(job: dict[str, Any]) -> dict[str, Any]:
     """One run in this process."""
-    import torch
-
-    import guerdon
-
     torch.set_num_threads(job["threads"])
     folder = Path(job["out"])
     shutil.rmtree(folder, ignore_errors=True)
@@ -76,7 +82,7 @@ def child(job: dict[str, Any]) -> dict[str, Any]:
         def on_start(self, info) -> None:
             before.append(memory()["now"])
 
-    guerdon.train(recipe(job, *paths), out=folder, callbacks=[Watch()])
+    guerdon.train(recipe(job, *paths), out=folder, callbacks=[Watch()], allow_code=job["long"])
     return {
         "seconds": seconds, "cpu": busy, "before": before[0], "peak": memory()["peak"], "curve": curve,
         "reward": reward, "timers": timers,

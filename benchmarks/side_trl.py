@@ -10,6 +10,10 @@ import addition
 from common import memory
 
 
+def even(prompts, completions, **_: Any) -> list[float]:
+    return [addition.is_even(text) for text in completions]
+
+
 def exact(prompts, completions, answer, **_: Any) -> list[float]:
     return [float(text == gold) for text, gold in zip(completions, answer, strict=True)]
 
@@ -56,7 +60,7 @@ def child(job: dict[str, Any]) -> dict[str, Any]:
         dataloader_pin_memory=False, disable_tqdm=True, log_level="error",
     )  # fmt: skip
     trainer = GRPOTrainer(
-        model=net, reward_funcs=exact, args=config, processing_class=tok, callbacks=[Watch()],
+        model=net, reward_funcs=even if job["long"] else exact, args=config, processing_class=tok, callbacks=[Watch()],
         train_dataset=Dataset.from_list([{"prompt": r.prompt, "answer": r.answer} for r in train]),
     )  # fmt: skip
     before = memory()["now"]

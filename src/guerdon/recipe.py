@@ -94,6 +94,8 @@ class Lora(_Model):
 class Policy(_Model):
     """The language model: ``tiny`` (built here, no download) or any Hugging Face causal model path.
 
+    ``table`` is no model but a table of probabilities, for tasks whose base distribution is known.
+
     ``tiny`` takes ``family``, ``hidden``, ``layers``, ``heads``; a path takes ``lora``, ``dtype``, ``chat``.
     ``trust_remote_code`` does not exist: models that need it are refused.
     """
@@ -196,7 +198,7 @@ class Recipe(_Model):
     """A whole run. The same object is written in YAML and in Python."""
 
     task: One
-    policy: Policy = Policy()
+    policy: Annotated[Policy, BeforeValidator(lambda v: {"use": v} if isinstance(v, str) else v)] = Policy()
     warm_start: WarmStart | None = None
     rollout: Rollout = Rollout()
     reward: Many = ()

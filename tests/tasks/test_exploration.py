@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 
@@ -136,3 +137,49 @@ def test_presets_name_the_worlds():
     for preset in method.card.presets:
         component = build(Resolved(method, preset), {"size": 2})
         assert component.instance.world == preset.name.partition("/")[2]
+
+
+@pytest.mark.parametrize(
+    ("world", "mass"), [("rare", 0.02), ("mixed", None), ("chain", 0.02), ("episode", 0.02), ("spurious", 0.5)]
+)
+def test_the_base_mass_of_every_world_is_what_was_asked_for(world, mass):
+    data = Exploration(world=world, base_mass=0.02, keys=4).load()
+    for task in data.evaluation[:8]:
+        chain, right = task.fields["chain"], task.fields["pattern"]
+        found = math.prod(sum(p[s] for s in r) for p, r in zip(chain, right, strict=True))
+        expected = mass if mass is not None else 0.9 if task.domain == "easy" else 0.02
+        assert found == pytest.approx(expected, rel=1e-9)
+        assert task_rule([task.gold], [task]).score == [1.0]
+
+
+def test_a_chain_is_judged_by_the_positions_that_decide():
+    task = Exploration(world="chain", length=6, decisive=2).load().evaluation[0]
+    deciding = [t for t, r in enumerate(task.fields["pattern"]) if len(r) == 1]
+    assert len(deciding) == 2
+    for t in range(6):
+        changed = "".join("abcd"["abcd".index(c) - 1] if i == t else c for i, c in enumerate(task.gold))
+        assert task_rule([changed], [task]).score == [0.0 if t in deciding else 1.0]
+    assert task_rule([task.gold[:-1], task.gold + "a"], [task] * 2).score == [0.0, 0.0]
+
+
+def test_the_optimum_of_a_chain_agrees_with_enumeration():
+    task = Exploration(world="chain", length=4, decisive=2, base_mass=0.1).load().evaluation[0]
+    chain, right = task.fields["chain"], task.fields["pattern"]
+    beta, mass = 0.5, {}
+    for text in map("".join, itertools.product("abcd", repeat=4)):
+        q = math.prod(p[c] for p, c in zip(chain, text, strict=True))
+        mass[text] = q * math.exp(all(c in r for c, r in zip(text, right, strict=True)) / beta)
+    total = sum(mass.values())
+    pi = {t: v / total for t, v in mass.items()}
+    best = optimum(task, beta=beta)
+    assert best.entropy == pytest.approx(-sum(p * math.log(p) for p in pi.values()), rel=1e-9)
+    correct = sum(p for t, p in pi.items() if all(c in r for c, r in zip(t, right, strict=True)))
+    assert best.accuracy == pytest.approx(correct, rel=1e-9)
+
+
+def test_spurious_labels_pay_wrong_answers_only():
+    task = Exploration(world="spurious").load().evaluation[0]
+    assert not set(task.fields["spurious"]) & set(task.fields["accepted"])
+    wrong = task.fields["spurious"][0]
+    assert task_rule([wrong, task.gold], [task] * 2, accepts="spurious").score == [1.0, 0.0]
+    assert task_rule([wrong, task.gold], [task] * 2).score == [0.0, 1.0]

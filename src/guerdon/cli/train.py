@@ -108,7 +108,7 @@ def check(recipe: Recipe) -> dict[str, list[str]]:
     from guerdon.component import build
     from guerdon.registry import resolve
 
-    if recipe.policy.use == "tiny":
+    if recipe.policy.use in ("tiny", "table"):
         # nothing has to be fetched or loaded, so the whole set-up can be tried, with the task's prompts
         from guerdon.engines.native.run import prepare
 

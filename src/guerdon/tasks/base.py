@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, overload
 
 from guerdon.errors import DataError
@@ -25,6 +25,8 @@ class TaskData:
         max_new_tokens: enough for every demonstration with a character tokenizer, end-of-text token included.
         characters: every character of prompts, demonstrations and gold answers, sorted.
         notes: what the reader of the data should know, such as rows that were left out.
+        chains: where it is known, the base distribution of the completions: per question (``fields["question"]``),
+            the probability of every symbol at every position. A table policy starts from it.
 
     Raises:
         DataError: there is nothing to train on.
@@ -38,6 +40,7 @@ class TaskData:
     max_new_tokens: int = 64
     characters: str = ""
     notes: tuple[str, ...] = ()
+    chains: Mapping[str, tuple[Mapping[str, float], ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not len(self.train):

@@ -29,6 +29,6 @@ def test_no_answer_failed_and_no_rule_is_unscored():
     assert v.status == [Status.FAILED] * 2 + [Status.UNSCORED] * 3
     assert v.score[:2] == [0.0, 0.0]
     assert all(math.isnan(s) for s in v.score[2:])
-    assert v.reason == ["no answer found"] * 2 + ["the task lists no accepted answers"] * 3
+    assert v.reason == ["no answer found"] * 2 + ["the task lists no answers in its field 'accepted'"] * 3
     with pytest.raises(DataError, match="one value per signal"):
         task_rule(["1"], [])

@@ -101,7 +101,7 @@ class Policy:
     def frozen_copy(self) -> Policy:
         """A copy that never trains: the reference."""
         model = copy.deepcopy(self.model).eval().requires_grad_(False)
-        return Policy(**{**self.__dict__, "model": model})
+        return type(self)(**{**self.__dict__, "model": model})
 
     def save(self, folder: Path) -> None:
         """Write the model and tokenizer as a Hugging Face directory."""

@@ -26,6 +26,7 @@ from guerdon.component import build as build_component
 from guerdon.engines import trackers
 from guerdon.engines.callbacks import Callback, Callbacks
 from guerdon.engines.native import policy as policies
+from guerdon.engines.native import table
 from guerdon.engines.native.describe import resolved
 from guerdon.engines.native.loop import Loop, sampling
 from guerdon.engines.native.warm_start import demonstrations, warm_start
@@ -108,7 +109,10 @@ def prepare(recipe: Recipe) -> tuple[TaskData, policies.Policy, Pipeline]:
         provides=PROVIDES,
         provider_params={"answer": {"extract": data.answer_format}},
     )
-    policy = policies.build(recipe.policy, characters=data.characters, seed=recipe.train.seed)
+    if recipe.policy.use == "table":
+        policy = table.build(data.chains)
+    else:
+        policy = policies.build(recipe.policy, characters=data.characters, seed=recipe.train.seed)
     _try_prompts(recipe, data, policy)
     return data, policy, pipeline
 
@@ -129,6 +133,8 @@ def _try_prompts(recipe: Recipe, data: TaskData, policy: policies.Policy) -> Non
 
 
 def _warm_plan(recipe: Recipe) -> WarmStart | None:
+    if recipe.policy.use == "table":
+        return None  # it starts at the base distribution itself
     return recipe.warm_start or (WarmStart() if recipe.policy.use == "tiny" else None)
 
 

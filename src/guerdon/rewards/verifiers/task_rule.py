@@ -23,14 +23,16 @@ from guerdon.rewards.verifiers._rows import Row, failed, scored, unscored, verdi
     ),
     default_source="ours",
 )  # fmt: skip
-def task_rule(answer: Sequence[str | None], task: Sequence[Task]) -> Verdict:
-    r"""Accept any answer of the task's own list of right ones.
+def task_rule(answer: Sequence[str | None], task: Sequence[Task], *, accepts: str = "accepted") -> Verdict:
+    r"""Accept any answer of the task's own list of right ones, or any that has the right symbol at every position.
 
-    .. math:: s_i = \mathbb{1}[a_i \in task_i.accepted]
+    .. math:: s_i = \mathbb{1}[a_i \in task_i.accepted] \quad\text{or}\quad \prod_t \mathbb{1}[a_{it} \in C_t]
 
     Args:
         answer: parsed answers, ``""`` or None for none; white space inside is ignored.
-        task: the task of every row; reads ``fields["accepted"]``, the right answers in their one spelling.
+        task: the task of every row; reads the field named by ``accepts``, the right answers in their one spelling,
+            or where it has none ``fields["pattern"]``, the right characters of every position.
+        accepts: the field with the answers to pay; ``spurious`` pays the wrong labels of a world that has some.
 
     Returns:
         1 or 0, scored; no answer failed with 0; a task without accepted answers unscored. Another spelling of a right
@@ -48,12 +50,17 @@ def task_rule(answer: Sequence[str | None], task: Sequence[Task]) -> Verdict:
     Differs: the paper states no verifier.
     """
     same_length("task_rule", answer=answer, task=task)
-    return verdict(_row(a or "", t) for a, t in zip(answer, task, strict=True))
+    return verdict(_row(a or "", t, accepts) for a, t in zip(answer, task, strict=True))
 
 
-def _row(answer: str, task: Task) -> Row:
-    accepted = task.fields.get("accepted") or ()
-    if isinstance(accepted, str) or not accepted:
-        return unscored("the task lists no accepted answers")
+def _row(answer: str, task: Task, accepts: str) -> Row:
+    accepted, pattern = task.fields.get(accepts) or (), task.fields.get("pattern") or ()
     plain = "".join(answer.split())
-    return scored(plain in accepted) if plain else failed("no answer found")
+    if isinstance(accepted, str) or not (accepted or (pattern and accepts == "accepted")):
+        return unscored(f"the task lists no answers in its field {accepts!r}")
+    if not plain:
+        return failed("no answer found")
+    if accepted:
+        return scored(plain in accepted)
+    fits = len(plain) == len(pattern) and all(c in "".join(r) for c, r in zip(plain, pattern, strict=True))
+    return scored(fits)
