@@ -256,3 +256,32 @@ def test_the_sum_of_the_rewards_may_be_replaced():
         reward=["answer_equal", "length_penalty"], shaping=[{"use": "weighted_sum", "weights": [1.0, 2.0]}]
     )
     assert len(named.shaping) == 1
+
+
+def test_an_objective_may_have_an_advantage_of_its_own():
+    built = pipeline(
+        advantage="rloo",
+        objective=[
+            "clip",
+            {"use": "reinforce", "weight": 0.5, "advantage": [{"use": "grpo", "scale": "none"}, "whiten"]},
+        ],
+    )
+    frame = built.frame(rows("7", "8", "8", "8"))
+    built.score(frame)
+    main = built.advantage(frame)
+    torch.testing.assert_close(main[:2, 0], torch.tensor([1.0, -1.0]))
+    own = frame.get("advantage/reinforce")
+    torch.testing.assert_close(own[own != 0].mean(), torch.tensor(0.0), atol=1e-6, rtol=0)
+    assert not torch.equal(main, own)
+    values = frame.rows(torch.tensor([0, 1]), 4)
+    assert values["advantage/reinforce"].shape == (2, 3)
+    loss = built.loss(frame, built.term_weights(rows("7", "8", "8", "8")))
+    # reinforce alone: minus the weighted mean of advantage times log-prob, which is -1 everywhere
+    mask = frame.get("mask")
+    torch.testing.assert_close(loss.logs["loss/reinforce"], own[mask].mean())
+    assert "advantage/reinforce" not in built.needs()
+
+
+def test_an_advantage_for_an_objective_that_reads_none_is_refused():
+    with pytest.raises(RecipeError, match="reads none"):
+        pipeline(objective=["clip", {"use": "entropy_bonus", "advantage": "grpo"}])

@@ -27,6 +27,7 @@ class Term:
     aggregate: Aggregate
     rows: tuple[str, ...] | None
     on: tuple[str, ...] | None
+    advantages: tuple[Component, ...] = ()
 
     @property
     def role(self) -> str:
@@ -98,6 +99,19 @@ def term_weights(
     return out
 
 
+def own_advantage(label: str) -> str:
+    """Where the advantage of a term with its own chain is kept."""
+    return f"advantage/{label}"
+
+
+def inputs(term: Term, frame: Frame) -> dict[str, Any]:
+    """What a term reads: the signals of the frame, and its own advantage where it has one."""
+    found = frame.gather(term.component)
+    if term.advantages:
+        found["advantage"] = frame.get(own_advantage(term.label))
+    return found
+
+
 def per_row(label: str) -> str:
     """Where :func:`term_weights` keeps the weights of a loss that is one number per row."""
     return f"{label}#rows"
@@ -120,7 +134,7 @@ def combine(terms: Sequence[Term], frame: Frame, weights: Mapping[str, Tensor]) 
     for term in _in_order(terms):
         if term.role == "coefficient":
             continue
-        result = term.component(frame.gather(term.component), step=frame.step, total=frame.total)
+        result = term.component(inputs(term, frame), step=frame.step, total=frame.total)
         if term.component.card.writes:
             result, *extra = result
             for name, value in zip(term.component.card.writes, extra, strict=True):

@@ -119,7 +119,8 @@ class Frame:
 
 
 def _per_row(name: str) -> bool:
-    return any(axes and axes[0] == "batch" for axes in signal(name).axes)
+    # "advantage/clip" is the advantage that one objective has for itself
+    return any(axes and axes[0] == "batch" for axes in signal(name.partition("/")[0]).axes)
 
 
 def cut(value: Any, index: Tensor, size: int) -> Any:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from guerdon import registry
-from guerdon.combine import Loss, Term, combine, term_weights
+from guerdon.combine import Loss, Term, combine, own_advantage, term_weights
 from guerdon.component import Component, build
 from guerdon.errors import MethodError, NumericsError, RecipeError, UnknownNameError
 from guerdon.frame import Frame
@@ -26,7 +26,7 @@ from guerdon.signals import SIGNALS, signal
 __all__ = ["Loss", "Pipeline", "Reward", "Scores", "Term"]
 
 # what an entry may say besides its name, hyper-parameters and bindings
-_KEYS = {"reward": {"weight", "when"}, "objective": {"weight", "aggregate", "rows", "on"}}
+_KEYS = {"reward": {"weight", "when"}, "objective": {"weight", "aggregate", "rows", "on", "advantage"}}
 
 
 class Pipeline:
@@ -110,7 +110,13 @@ class Pipeline:
         if mode is not None and mode not in AGGREGATES:
             raise UnknownNameError("aggregate", mode, AGGREGATES, where=f"{component.label}.aggregate")
         chosen = self._constant(Aggregate(use=mode)) if mode and mode != self.aggregate.use else self.aggregate
-        return Term(component, entry.weight, chosen, entry.rows, entry.on)
+        own = tuple(c for c, _ in self._stage("advantage", entry.advantage or ()))
+        if own and all(i.name != "advantage" for i in component.card.inputs):
+            raise RecipeError(
+                "an advantage for an objective that reads none", where=f"{component.label}.advantage",
+                seen=[c.label for c in own], fix="leave it out",
+            )  # fmt: skip
+        return Term(component, entry.weight, chosen, entry.rows, entry.on, own)
 
     def _check_targets(self) -> None:
         losses = [t.label for t in self.terms if t.role == "token_loss"]
@@ -142,11 +148,11 @@ class Pipeline:
 
     def needs(self) -> set[str]:
         """Signals that the engine must provide, followed through the providers."""
-        return self._closure([*self.scoring(), *self.shaping, *self.advantages, *self.selection, *self.losses()])
+        return self._closure(self.everything())
 
     def needs_before_update(self) -> set[str]:
         """Signals that rewards, shaping, selection and advantages need from the engine."""
-        return self._closure([*self.scoring(), *self.shaping, *self.advantages, *self.selection])
+        return self._closure([*self.scoring(), *self.shaping, *self.estimators(), *self.selection])
 
     def needs_in_update(self) -> set[str]:
         """Signals that the objectives need from the engine."""
@@ -170,15 +176,22 @@ class Pipeline:
         """The reward components."""
         return [r.component for r in self.rewards]
 
+    def estimators(self) -> list[Component]:
+        """The advantage components: the recipe's chain, then those that single objectives have for themselves."""
+        return [*self.advantages, *(c for t in self.terms for c in t.advantages)]
+
+    def everything(self) -> list[Component]:
+        """Every component from the scores to the loss."""
+        return [*self.scoring(), *self.shaping, *self.estimators(), *self.selection, *self.losses()]
+
     def losses(self) -> list[Component]:
         """The objective components."""
         return [t.component for t in self.terms]
 
     def written(self) -> set[str]:
         """Signals that chosen components write."""
-        chosen = [*self.scoring(), *self.shaping, *self.advantages, *self.selection, *self.losses()]
         fixed = {"advantage", "reward", "aspects", "status", "is_correct"}
-        return fixed | {w for c in chosen for w in c.card.writes}
+        return fixed | {w for c in self.everything() for w in c.card.writes}
 
     def _closure(self, components: Sequence[Component]) -> set[str]:
         waiting = [(c, i) for c in components for i in c.card.inputs]
@@ -212,10 +225,7 @@ class Pipeline:
                         )  # fmt: skip
         missing = self.needs() - self.provides if self.provides else set()
         if missing:
-            users = {
-                c.label: sorted(missing & self._closure([c]))
-                for c in (*self.scoring(), *self.shaping, *self.advantages, *self.selection, *self.losses())
-            }
+            users = {c.label: sorted(missing & self._closure([c])) for c in self.everything()}
             raise RecipeError(
                 "this engine does not provide signals that the recipe needs",
                 seen={k: v for k, v in users.items() if v}, fix="choose other methods, or another engine",
@@ -227,7 +237,9 @@ class Pipeline:
             "reward": self.scoring(), "shaping": self.shaping, "selection": self.selection,
             "advantage": self.advantages, "objective": self.losses(),
         }  # fmt: skip
-        return {f"{s}/{c.label}": c for s, cs in staged.items() for c in cs if c.method.stateful}
+        found = {f"{s}/{c.label}": c for s, cs in staged.items() for c in cs if c.method.stateful}
+        own = {f"objective/{t.label}/advantage/{c.label}": c for t in self.terms for c in t.advantages}
+        return found | {k: c for k, c in own.items() if c.method.stateful}
 
     # running
 
@@ -257,8 +269,20 @@ class Pipeline:
         return keep
 
     def advantage(self, frame: Frame) -> Tensor:
-        """Run the advantage chain and put ``advantage``."""
-        for component in self.advantages:
+        """Run the advantage chain and put ``advantage``; those of single objectives stand under their label.
+
+        A chain of an objective that begins with a transform goes on from the recipe's advantage.
+        """
+        main = self._chain(frame, self.advantages)
+        for term in self.terms:
+            if term.advantages:
+                frame.put("advantage", main)
+                frame.put(own_advantage(term.label), self._chain(frame, term.advantages))
+        frame.put("advantage", main)
+        return main
+
+    def _chain(self, frame: Frame, components: Sequence[Component]) -> Tensor:
+        for component in components:
             result = component(frame.gather(component), step=frame.step, total=frame.total)
             self._put(frame, component, "advantage", result)
         value = frame.get("advantage").detach()
@@ -266,11 +290,10 @@ class Pipeline:
         if not bool(torch.isfinite(zeroed(value, mask)).all()):
             rows = (~torch.isfinite(zeroed(value, mask))).any(1).nonzero()[:, 0].tolist()
             raise NumericsError(
-                "an advantage is not finite", where=self.advantages[-1].label, seen=f"rows {rows[:8]}",
-                fix="look at the rewards of these rows; guerdon check " + self.advantages[-1].card.name,
+                "an advantage is not finite", where=components[-1].label, seen=f"rows {rows[:8]}",
+                fix="look at the rewards of these rows; guerdon check " + components[-1].card.name,
             )  # fmt: skip
-        frame.put("advantage", zeroed(value, mask))
-        return frame.get("advantage")
+        return zeroed(value, mask)
 
     def _put(self, frame: Frame, component: Component, main: str, result: Any) -> None:
         writes = component.card.writes
@@ -314,7 +337,7 @@ class Pipeline:
 
 
 def _known_keys(stage: str, entry: Entry, where: str) -> None:
-    for key in ("weight", "when", "aggregate", "rows", "on"):
+    for key in ("weight", "when", "aggregate", "rows", "on", "advantage"):
         default = Entry.model_fields[key].default
         if getattr(entry, key) != default and key not in _KEYS.get(stage, ()):
             allowed = [s for s, keys in _KEYS.items() if key in keys]

@@ -20,7 +20,7 @@ from guerdon.recipe_file import Source, apply_override, dump_yaml, read_yaml
 from guerdon.schedule import Schedule, first_problem, place_of
 
 FOLDER = Path(__file__).with_name("recipes")
-_META = ("use", "preset", "name", "weight", "when", "bind", "aggregate", "rows", "on")
+_META = ("use", "preset", "name", "weight", "when", "bind", "aggregate", "rows", "on", "advantage")
 
 
 def _file_name(value: str) -> str:
@@ -52,8 +52,8 @@ class Entry(_Model):
     """One component of a recipe: ``use`` names it, the other keys are its hyper-parameters.
 
     Shared keys: ``name`` (label in logs), ``bind`` (settings or sources of its inputs), ``preset``. Rewards also take
-    ``weight`` and ``when``; objectives ``weight``, ``aggregate``, ``rows`` (only these ``source`` values) and ``on``
-    (labels of the losses a weight or mask acts on).
+    ``weight`` and ``when``; objectives ``weight``, ``aggregate``, ``rows`` (only these ``source`` values), ``on``
+    (labels of the losses a weight or mask acts on) and ``advantage`` (a chain of its own instead of the recipe's).
     """
 
     use: str
@@ -65,6 +65,7 @@ class Entry(_Model):
     aggregate: str | None = None
     rows: tuple[str, ...] | None = None
     on: tuple[str, ...] | None = None
+    advantage: Annotated[tuple[Entry, ...] | None, BeforeValidator(lambda v: v if v is None else _entries(v))] = None
     params: Mapping[str, Any] = Field(default_factory=dict)
 
     @property

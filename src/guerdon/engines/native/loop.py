@@ -294,7 +294,8 @@ class Loop:
         advantage = self.pipeline.advantage(kept)
         if nothing:  # rows that were left out must not train for want of others
             advantage = torch.zeros_like(advantage)
-            kept.put("advantage", advantage)
+            for name in [n for n in kept.names() if n.partition("/")[0] == "advantage"]:
+                kept.put(name, advantage)
         metrics |= measure.advantage_metrics(advantage, kept.get("mask"))
         if not bool((advantage != 0).any()):
             why = "the selection kept no row" if nothing else "all rewards equal"

@@ -74,7 +74,8 @@ class Updater:
         want = self.wanted()
         active = torch.arange(size)
         if self.idle_rows_are_free():
-            active = ((values["advantage"] != 0) & values["mask"]).any(1).nonzero()[:, 0]
+            some = torch.stack([v != 0 for k, v in values.items() if k.partition("/")[0] == "advantage"]).any(0)
+            active = (some & values["mask"]).any(1).nonzero()[:, 0]
         micro = micro_batches(batch, active, self.policy, budget=self.budget, shared=self.shared)
         device = self.policy.device
         values = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in values.items()}
