@@ -11,9 +11,9 @@ from guerdon.records import Status, Verdict
 Row = tuple[float, Status, str]
 
 
-def scored(value: float | bool) -> Row:
-    """The completion was read and judged."""
-    return float(value), Status.SCORED, ""
+def scored(value: float | bool, reason: str = "") -> Row:
+    """The completion was read and judged; ``reason`` says what was missing, where that helps."""
+    return float(value), Status.SCORED, reason
 
 
 def failed(reason: str) -> Row:
@@ -36,6 +36,25 @@ def alternatives(gold: Any) -> list[str]:
     """The accepted answers of a row as text: a list or tuple is several, None is none."""
     several = gold if isinstance(gold, (list, tuple, set, frozenset)) else (gold,)
     return [str(g) for g in several if g is not None]
+
+
+def item_lists(gold: Any) -> list[list[Any]]:
+    """The accepted answers of a row where one answer has several items.
+
+    A flat list is one answer, a list of lists is several, and anything else is one answer of one item; None is none.
+
+    Example:
+        >>> item_lists(["a", "b"]), item_lists([["a"], ["b"]]), item_lists("a, b"), item_lists(None)
+        ([['a', 'b']], [['a'], ['b']], [['a, b']], [])
+    """
+    several = (list, tuple, set, frozenset)
+    if gold is None:
+        return []
+    if not isinstance(gold, several):
+        return [[gold]]
+    if gold and all(isinstance(g, several) for g in gold):
+        return [list(g) for g in gold]
+    return [[g for g in gold if g is not None]]
 
 
 def short(text: str, limit: int = 40) -> str:

@@ -1,0 +1,1 @@
+"""Rewards for trajectories with tools, calls and costs."""
