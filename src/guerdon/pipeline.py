@@ -20,7 +20,7 @@ from guerdon.frame import Frame
 from guerdon.objectives.aggregate import AGGREGATES
 from guerdon.ops.masked import zeroed
 from guerdon.recipe import Aggregate, Entry, Recipe
-from guerdon.scoring import Reward, Scores, score_rows
+from guerdon.scoring import Reward, Scores, provider_table, score_rows
 from guerdon.signals import SIGNALS, signal
 
 __all__ = ["Loss", "Pipeline", "Reward", "Scores", "Term"]
@@ -61,7 +61,7 @@ class Pipeline:
             raise RecipeError("the recipe has no reward", where="reward", fix="reward: [{use: answer_equal}]")
         if not self.advantages:
             raise RecipeError("the recipe has no advantage", where="advantage", fix="advantage: grpo")
-        self.providers = self._providers({**(provider_params or {}), **recipe.providers})
+        self.providers = provider_table({**(provider_params or {}), **recipe.providers})
         if not any("aspects" in {i.name for i in c.card.inputs} for c in self.shaping):
             self.shaping.insert(0, build(registry.resolve("weighted_sum"), {}))
         self._check()
@@ -130,19 +130,6 @@ class Pipeline:
             for name in term.on or ():
                 if name not in losses:
                     raise UnknownNameError("loss of this recipe", name, losses, where=f"{term.label}.on")
-
-    def _providers(self, params: Mapping[str, Mapping[str, Any]]) -> dict[str, Component]:
-        table: dict[str, Component] = {}
-        index = registry.index().values()
-        names = [c["name"] for c in index if c["stage"] == "provider" and c["kind"] != "head"]
-        for name in names:
-            found = registry.resolve(name)
-            component = build(found, params.get(name, {}), where=f"providers.{name}")
-            for written in component.card.writes:
-                table.setdefault(written, component)
-        for name in params:
-            registry.resolve(name, stage="provider", where=f"providers.{name}")
-        return table
 
     # what is needed
 

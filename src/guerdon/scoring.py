@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from guerdon.component import Component
+from guerdon import registry
+from guerdon.component import Component, build
 from guerdon.errors import GuerdonError, MethodError, NumericsError
 from guerdon.frame import Frame
 from guerdon.records import Status, Verdict
@@ -41,6 +42,23 @@ class _Column:
     value: Tensor
     status: Tensor
     reasons: list[str]
+
+
+def provider_table(params: Mapping[str, Mapping[str, Any]]) -> dict[str, Component]:
+    """Every provider by the signal it writes, with hyper-parameters by the provider's name.
+
+    Raises:
+        RecipeError, UnknownNameError: a name, key or value is wrong.
+    """
+    table: dict[str, Component] = {}
+    names = [c["name"] for c in registry.index().values() if c["stage"] == "provider" and c["kind"] != "head"]
+    for name in names:
+        component = build(registry.resolve(name), params.get(name, {}), where=f"providers.{name}")
+        for written in component.card.writes:
+            table.setdefault(written, component)
+    for name in params:
+        registry.resolve(name, stage="provider", where=f"providers.{name}")
+    return table
 
 
 def score_rows(rewards: Sequence[Reward], frame: Frame) -> tuple[Scores, tuple[float, ...]]:
