@@ -17,6 +17,8 @@ from typing import Any
 import addition
 from common import SCRATCH, Options, Outcome, fresh, note
 
+from guerdon.ops.stats import paired_bootstrap
+
 SKIP = 5
 
 
@@ -87,20 +89,25 @@ def summary(results: dict[str, list[dict[str, Any]]], warm: dict, runs: int, lon
         ]
         for side, found in results.items()
     }
+    detail: dict[str, Any] = {}
     pairs = list(zip(rows["trl"], rows["guerdon"], strict=True))
     ratio = {
         "step": statistics.median(t["step"] / g["step"] for t, g in pairs),
         "cpu": statistics.median(t["cpu"] / g["cpu"] for t, g in pairs),
         "peak": statistics.median(g["peak"] / t["peak"] for t, g in pairs),
         "growth": statistics.median(g["growth"] / t["growth"] for t, g in pairs),
-        "area": statistics.fmean(g["area"] for _, g in pairs) / statistics.fmean(t["area"] for t, _ in pairs),
     }
+    if not long:  # with long prompts nothing is learnt that held-out accuracy could show
+        ours, theirs = ([row["area"] for row in rows[side]] for side in ("guerdon", "trl"))
+        ratio["area"] = statistics.fmean(ours) / statistics.fmean(theirs)
+        detail["area_difference"] = paired_bootstrap(ours, theirs)._asdict()
     note(
         f"TRL over ours: step {ratio['step']:.2f}x, processor {ratio['cpu']:.2f}x; ours over TRL: peak memory "
-        f"{ratio['peak']:.2f}, growth {ratio['growth']:.2f}, area under the accuracy curve {ratio['area']:.3f}"
+        f"{ratio['peak']:.2f}, growth {ratio['growth']:.2f}"
+        + (f", area under the accuracy curve {ratio['area']:.3f}" if not long else "")
     )
     median = statistics.median(g["step"] for _, g in pairs)
-    detail = {
+    detail |= {
         "ratio": ratio,
         "runs": rows,
         "warm": warm,

@@ -27,6 +27,7 @@ COMMANDS: dict[str, Command] = {
     "resume": Command("guerdon.cli.resume:resume", "continue a stopped run where it was", "runs"),
     "compare": Command("guerdon.cli.compare:compare", "compare runs, or variants of a recipe over seeds", "runs"),
     "report": Command("guerdon.cli.report:report", "write one HTML page about one or more runs", "runs"),
+    "claim": Command("guerdon.cli.claim:claim", "try the central sentence of a paper at laptop scale", "library"),
     "list": Command("guerdon.cli.listing:listing", "list methods, recipes, signals, tasks or stages", "library"),
     "show": Command("guerdon.cli.show:show", "everything about one method, preset, signal, recipe or stage", "library"),
     "cp": Command("guerdon.cli.cp:cp", "copy a shipped recipe to edit it", "library"),
