@@ -179,9 +179,15 @@ def _choice_of(*words: str) -> Callable[[World, torch.Generator, tuple[int, ...]
     return lambda w, g, shape: [words[int(i)] for i in torch.randint(len(words), shape, generator=g)]
 
 
+# so that a method that reads a field of the task is checked with one
+_FIELDS: dict[str, Any] = {
+    "unsolved": {"search": ["found"]}, "constraints": [{"name": "words", "max": 6}], "schema": {"type": "integer"},
+}  # fmt: skip
+
+
 def _task(w: World, g: torch.Generator, shape: tuple[int, ...]) -> list[Task]:
     rows = zip(w.value("prompt"), w.value("gold"), strict=True)
-    return [Task(id=f"t{i}", prompt=p, gold=a, domain="sums") for i, (p, a) in enumerate(rows)]
+    return [Task(id=f"t{i}", prompt=p, gold=a, domain="sums", fields=dict(_FIELDS)) for i, (p, a) in enumerate(rows)]
 
 
 def _calls(g: torch.Generator) -> tuple[ToolCall, ...]:

@@ -38,6 +38,8 @@ def leaves(result: Any, path: str = "result") -> list[Leaf]:
     elif isinstance(result, Mapping):
         parts = [(f"[{k!r}]", v) for k, v in result.items()]
     elif isinstance(result, (list, tuple)):
+        if not result:
+            return [Leaf(path, [])]  # nothing is a result too: a row without calls
         if result and all(isinstance(v, (bool, int, float)) for v in result) and isinstance(result, list):
             numbers = [float(v) if isinstance(v, float) else int(v) for v in result]
             return [Leaf(path, torch.tensor(numbers, dtype=torch.float64))]
