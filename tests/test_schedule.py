@@ -23,6 +23,10 @@ def schedule(**data) -> Schedule:
         ({"schedule": "linear", "from": 1.0, "to": 2.0, "steps": 5}, (1.0, 2.0, 2.0, 2.0)),
         ({"schedule": "cosine", "from": 1.0, "to": 0.0}, (1.0, 0.5, 0.0, 0.0)),
         ({"schedule": "cosine_restarts", "from": 1.0, "to": 0.0, "period": 10}, (1.0, 0.5, 1.0, 1.0)),
+        ({"schedule": "linear", "from": 1.0, "to": 2.0, "warmup": 5}, (0.2, 1.0, 2.0, 2.0)),
+        ({"schedule": "cosine", "from": 1.0, "to": 0.0, "warmup": 6, "warm_from": 4.0}, (3.5, 1.0, 0.0, 0.0)),
+        # begins again every 5 steps after the warm-up
+        ({"schedule": "cosine_restarts", "from": 2.0, "to": 1.0, "period": 5, "warmup": 5}, (0.4, 2.0, 2.0, 2.0)),
         ({"schedule": "two_phase", "from": 1.0, "to": 2.0, "at": 5}, (1.0, 2.0, 2.0, 2.0)),
         ({"schedule": "step_at", "from": 1.0, "to": 2.0, "at": 6}, (1.0, 1.0, 2.0, 2.0)),
         ({"schedule": "start_at", "from": 1.0, "to": 2.0, "at": 6}, (0.0, 0.0, 2.0, 2.0)),
@@ -58,6 +62,7 @@ def test_values_inside_containers_are_evaluated_and_nothing_else_is_touched():
         {"schedule": "linear", "to": 1.0, "steps": 0},
         {"schedule": "cosine_restarts", "to": 1.0, "period": 0},
         {"schedule": "linear", "to": 1.0, "form": 2.0},
+        {"schedule": "two_phase", "to": 1.0, "at": 5, "warmup": 3},
     ],
 )
 def test_refused(data):

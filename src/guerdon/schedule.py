@@ -10,9 +10,10 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 KINDS = ("constant", "linear", "cosine", "cosine_restarts", "two_phase", "step_at", "start_at")
+_SLOPES = ("linear", "cosine", "cosine_restarts")
 
 
 class Schedule(BaseModel):
@@ -20,7 +21,8 @@ class Schedule(BaseModel):
 
     ``from`` and ``to`` are the first and last value; the way between them is the kind: ``linear``; ``cosine`` (half
     a period); ``cosine_restarts`` (every ``period`` steps); ``two_phase`` and ``step_at`` (jump at step ``at``);
-    ``start_at`` (0 before ``at``, then ``to``).
+    ``start_at`` (0 before ``at``, then ``to``). The first three may be preceded by ``warmup`` steps, in which the value
+    goes from ``warm_from`` to ``from``.
 
     Example:
         >>> Schedule.model_validate({"schedule": "linear", "from": 0.0, "to": 1.0}).at(step=5, total=10)
@@ -35,10 +37,21 @@ class Schedule(BaseModel):
     steps: Annotated[int, Field(gt=0)] | None = None
     at_step: int = Field(alias="at", default=0)
     period: Annotated[int, Field(gt=0)] | None = None
+    warmup: Annotated[int, Field(ge=0)] = 0
+    warm_from: float = 0.0
+
+    @model_validator(mode="after")
+    def _only_slopes_warm_up(self) -> Schedule:
+        if self.warmup and self.schedule not in _SLOPES:
+            raise ValueError(f"warmup is for {', '.join(_SLOPES)}")
+        return self
 
     def at(self, *, step: int, total: int) -> float:
         """Value at an optimiser step of a run of ``total`` steps."""
-        span = self.steps or max(total, 1)
+        if step < self.warmup:
+            return self.warm_from + (self.start - self.warm_from) * (step + 1) / self.warmup
+        step -= self.warmup
+        span = self.steps or max(total - self.warmup, 1)
         share = min(max(step / span, 0.0), 1.0)
         if self.schedule == "constant":
             return self.end

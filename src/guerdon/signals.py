@@ -114,7 +114,7 @@ _ROWS = (
     _s("pass_rate", "batch", "float", "reward", "derived", "group mean of is_correct over scored rows", values="unit"),
     _s("difficulty", "batch", "int", "reward", "difficulty_bucket", "0 easy, 1 medium, 2 hard", values="class"),
     _s("reference_reward", "batch member", "float", "reward", "preparation pass", "rewards of other answers to the prompt: reference samples, greedy answer", settings=("policy", "decode")),
-    _s("metric", "batch", "float", "any", "recipe binding", "any per-row quantity bound by the recipe"),
+    _s("metric", "batch | batch time", "float", "any", "recipe binding", "any quantity bound by the recipe, per row or per decision"),
     _s("item_passed", "batch step item", "bool", "reward", "verifier, judge", "test or checklist item holds after the step"),
     _s("item_credit", "batch step item", "float", "reward", "checklist", "credit of an item; NaN = not eligible"),
     _s("cost", "batch", "float", "rollout", "runtime", "money or tokens of outside calls", values="positive"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from guerdon.advantages.conditional import conditional
 from guerdon.advantages.gae import gae
+from guerdon.advantages.gaussian_rank import gaussian_rank
 from guerdon.advantages.gdpo import gdpo
 from guerdon.advantages.gpg import gpg
 from guerdon.advantages.grpo import grpo
@@ -10,12 +12,15 @@ from guerdon.advantages.identity import identity
 from guerdon.advantages.opo import opo
 from guerdon.advantages.optimal_token_baseline import optimal_token_baseline
 from guerdon.advantages.pass_at_k import pass_at_k
+from guerdon.advantages.prompt_level import prompt_level
 from guerdon.advantages.reward_to_go import reward_to_go
 from guerdon.advantages.rloo import rloo
 from guerdon.advantages.whiten import whiten
 
 __all__ = [
+    "conditional",
     "gae",
+    "gaussian_rank",
     "gdpo",
     "gpg",
     "grpo",
@@ -23,6 +28,7 @@ __all__ = [
     "opo",
     "optimal_token_baseline",
     "pass_at_k",
+    "prompt_level",
     "reward_to_go",
     "rloo",
     "whiten",

@@ -6,6 +6,7 @@ from guerdon.objectives.policy import (
     AdaptiveCoefficient,
     cispo,
     clip,
+    consistency_weight,
     gmpo,
     kl_penalty,
     reinforce,
@@ -15,6 +16,7 @@ from guerdon.objectives.policy import (
 )
 
 __all__ = [
-    "AGGREGATES", "AdaptiveCoefficient", "aggregate", "aggregate_weights", "cispo", "clip", "clip_cov", "entropy_bonus",
-    "gmpo", "high_entropy_mask", "kl_cov", "kl_penalty", "reinforce", "sapo", "value_loss", "vespo",
+    "AGGREGATES", "AdaptiveCoefficient", "aggregate", "aggregate_weights", "cispo", "clip", "clip_cov",
+    "consistency_weight", "entropy_bonus", "gmpo", "high_entropy_mask", "kl_cov", "kl_penalty", "reinforce", "sapo",
+    "value_loss", "vespo",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from guerdon.objectives.policy.adaptive_coefficient import AdaptiveCoefficient
 from guerdon.objectives.policy.cispo import cispo
 from guerdon.objectives.policy.clip import clip
+from guerdon.objectives.policy.consistency_weight import consistency_weight
 from guerdon.objectives.policy.gmpo import gmpo
 from guerdon.objectives.policy.kl_penalty import kl_penalty
 from guerdon.objectives.policy.reinforce import reinforce
@@ -11,5 +12,6 @@ from guerdon.objectives.policy.value_loss import value_loss
 from guerdon.objectives.policy.vespo import vespo
 
 __all__ = [
-    "AdaptiveCoefficient", "cispo", "clip", "gmpo", "kl_penalty", "reinforce", "sapo", "value_loss", "vespo",
+    "AdaptiveCoefficient", "cispo", "clip", "consistency_weight", "gmpo", "kl_penalty", "reinforce", "sapo",
+    "value_loss", "vespo",
 ]  # fmt: skip
