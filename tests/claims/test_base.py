@@ -105,7 +105,7 @@ def test_the_command(toy, capsys, tmp_path):
     assert data["verdict"] == "reproduced"
     assert {"name", "sentence", "baseline", "measured", "interval", "threshold", "seeds"} <= set(data)
     assert json.loads((tmp_path / "toy.json").read_text())["measured"] == 2.0
-    assert main(["claim", "--listing", "--json"]) == 0
+    assert main(["claim", "--list", "--json"]) == 0
     assert "toy" in [r["name"] for r in json.loads(capsys.readouterr().out)]
     assert main(["claim", "--family", "cookery"]) == 2
     assert main(["claim"]) == 2

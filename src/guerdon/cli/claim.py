@@ -16,7 +16,7 @@ def claim(
     *names: str,
     all: bool = False,
     family: str = "",
-    listing: bool = False,
+    list: bool = False,
     seeds: int | None = None,
     save: Path | None = None,
     quiet: bool = False,
@@ -32,7 +32,7 @@ def claim(
         names: claims, named like their papers.
         all: run every claim.
         family: only claims of this family, such as entropy.
-        listing: list the claims with their published verdicts, run nothing.
+        list: list the claims with their published verdicts, run nothing.
         seeds: another number of seeds than the claim's own.
         save: folder to write one JSON file per claim to.
         quiet: no lines of progress.
@@ -42,15 +42,16 @@ def claim(
     from guerdon.claims.base import all_claims, find, published
     from guerdon.cli.output import UsageError
 
-    chosen = [find(n) for n in names] if names else list(all_claims().values()) if all or listing or family else []
+    everything = [*all_claims().values()] if all or list or family else []
+    chosen = [find(n) for n in names] if names else everything
     if family:
         known = sorted({c.family for c in all_claims().values()})
         if family not in known:
             raise UsageError("no claim of this family", where="--family", seen=family, allowed=known)
         chosen = [c for c in chosen if c.family == family]
     if not chosen:
-        raise UsageError("name a claim, or give --all", where="guerdon claim", fix="guerdon claim --listing")
-    if listing or dry_run:
+        raise UsageError("name a claim, or give --all", where="guerdon claim", fix="guerdon claim --list")
+    if list or dry_run:
         rows = [_row(c, published(c.name)) for c in chosen]
         if json:
             emit(rows)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from guerdon.cli.source import Doc, node, of_card, recipe_line
+from guerdon.docs_build.claims import of_papers
 from guerdon.docs_build.text import code, fence, markdown, page, section, slug, table
 from guerdon.method import STAGES, Paper
 from guerdon.signals import signal
@@ -49,6 +50,7 @@ def method_page(card: Card, root: Path, recipes: Mapping[str, Mapping[str, Any]]
         section("Differs", markdown(doc.differs)),
         section("Papers", _papers(card), markdown(doc.source)),
         section("How it was verified", _verified(card, root)),
+        of_papers([p["slug"] for p in card["papers"]]),
         section("Recipes that use it", _used(card, recipes)),
         section("Notes", markdown(doc.notes)),
     )

@@ -8,6 +8,7 @@ import yaml
 
 from guerdon.cli import ABOUT
 from guerdon.docs_build import GENERATED
+from guerdon.docs_build.claims import claims_page
 from guerdon.docs_build.methods import by_paper, by_stage, method_page, path
 from guerdon.docs_build.reference import api_pages, commands_page, recipe_pages, signals_page, undocumented
 from guerdon.registry import index
@@ -22,12 +23,20 @@ def pages(root: Path) -> dict[str, str]:
     out = {path(c): method_page(c, root, recipes) for c in cards}
     out |= {"methods/index.md": by_stage(cards), "methods/papers.md": by_paper(cards)}
     out |= {"reference/signals.md": signals_page(cards), "reference/commands.md": commands_page()}
+    out["reference/claims.md"] = claims_page()
     out |= recipe_pages(recipes, texts, cards)
     out |= api_pages(package, cards)
     lines = ["# guerdon", "", f"> {ABOUT}", "", "## Methods", ""]
     lines += [f"- [{c['name']}]({path(c)}): {c['stage']}. {c['summary']}" for c in cards]
     lines += ["", "## Recipes", "", *(f"- [{n}](recipes/{n}.md)" for n in recipes)]
-    lines += ["", "## Reference", "", "- [Signals](reference/signals.md)", "- [Commands](reference/commands.md)"]
+    lines += [
+        "",
+        "## Reference",
+        "",
+        "- [Signals](reference/signals.md)",
+        "- [Commands](reference/commands.md)",
+        "- [Claims](reference/claims.md)",
+    ]
     out["llms.txt"] = "\n".join(lines) + "\n"
     return out
 
