@@ -13,8 +13,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 
-class UnsupportedError(Exception):
-    """The test file uses a form that is not supported here; our side is at fault, not the program."""
+class UnsupportedError(BaseException):
+    """The test file uses a form that is not supported here; our side is at fault, not the program.
+
+    No ``Exception``, so that neither ``raises(Exception)`` nor an ``except`` of the test file swallows it.
+    """
 
 
 class CandidateError(Exception):
