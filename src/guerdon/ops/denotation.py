@@ -79,7 +79,7 @@ def fold(text: str) -> str:
     while True:
         before = s
         s = _without_tail(s.rstrip(_MARKS).strip())
-        s = s[:-1] if s.endswith('".') else s
+        s = s[:-1] if s.endswith(('".', ").", "].")) else s
         if len(s) > 1 and s[0] == s[-1] == '"' and '"' not in s[1:-1]:
             s = s[1:-1].strip()
         if s == before:
