@@ -15,9 +15,11 @@ from guerdon.advantages.pass_at_k import pass_at_k
 from guerdon.advantages.prompt_level import prompt_level
 from guerdon.advantages.reward_to_go import reward_to_go
 from guerdon.advantages.rloo import rloo
+from guerdon.advantages.tail_risk import TailRisk
 from guerdon.advantages.whiten import whiten
 
 __all__ = [
+    "TailRisk",
     "conditional",
     "gae",
     "gaussian_rank",

@@ -47,7 +47,7 @@ def prompt_level(
         >>> [round(v, 4) for v in prompt_level(r, g, m)[::2, 0].tolist()]  # means 1, .5, 0, .25
         [1.3175, 0.1464, -1.0247, -0.4392]
 
-    Source: Han et al. 2025, the global advantage; no code was released.
+    Source: the paper's global advantage; no code was released.
     Differs: the paper leaves the kind of std and eps open; the sample std and 1e-6 are common choices.
     """
     g = groups(group_id, reward)

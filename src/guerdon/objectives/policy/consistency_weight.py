@@ -52,7 +52,7 @@ def consistency_weight(
         >>> [round(v, 3) for v in w[::4].tolist()]
         [0.047, 0.761]
 
-    Source: Han et al. 2025, the entropy-based blend of the local and the global loss.
+    Source: the paper's entropy-based blend of a local and a global loss.
     Differs: no code was released; slope, threshold, the natural logarithm and the class of rows without an answer are
         not confirmed by a source.
     """
