@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from guerdon.advantages.conditional import conditional
+from guerdon.advantages.empg import empg
 from guerdon.advantages.gae import gae
 from guerdon.advantages.gaussian_rank import gaussian_rank
 from guerdon.advantages.gdpo import gdpo
@@ -21,6 +22,7 @@ from guerdon.advantages.whiten import whiten
 __all__ = [
     "TailRisk",
     "conditional",
+    "empg",
     "gae",
     "gaussian_rank",
     "gdpo",
