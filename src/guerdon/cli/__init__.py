@@ -26,6 +26,8 @@ COMMANDS: dict[str, Command] = {
     "train": Command("guerdon.cli.train:train", "train a policy as a recipe says", "runs"),
     "resume": Command("guerdon.cli.resume:resume", "continue a stopped run where it was", "runs"),
     "compare": Command("guerdon.cli.compare:compare", "compare runs, or variants of a recipe over seeds", "runs"),
+    "score": Command("guerdon.cli.score:score", "score the rows of a file with rewards by name", "runs"),
+    "rescore": Command("guerdon.cli.rescore:rescore", "apply rewards to the stored rollouts of a run", "runs"),
     "report": Command("guerdon.cli.report:report", "write one HTML page about one or more runs", "runs"),
     "claim": Command("guerdon.cli.claim:claim", "try the central sentence of a paper at laptop scale", "library"),
     "list": Command("guerdon.cli.listing:listing", "list methods, recipes, signals, tasks or stages", "library"),
@@ -148,7 +150,7 @@ def _parsed(name: str, tokens: list[str]) -> int:
 def _usage(error: Any, name: str) -> GuerdonError:
     from guerdon.cli.output import UsageError
 
-    options = [f"--{n.replace('_', '-')}" for n, p in inspect.signature(_load(name)).parameters.items()
+    options = [f"--{n.strip('_').replace('_', '-')}" for n, p in inspect.signature(_load(name)).parameters.items()
                if p.kind is p.KEYWORD_ONLY]  # fmt: skip
     unknown = [t for t in error.unused_tokens or () if t.startswith("-")]
     if unknown or type(error).__name__ == "UnknownOptionError":

@@ -1,0 +1,1 @@
+"""Rewards by name on rows from anywhere: files, stored runs, lists in Python, the trainers of other packages."""
