@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from guerdon.records import Status, Verdict
+from guerdon.records import Reply, Status, Verdict
 
 Row = tuple[float, Status, str]
 
@@ -24,6 +24,12 @@ def failed(reason: str) -> Row:
 def unscored(reason: str) -> Row:
     """Our side is at fault: NaN, never 0."""
     return math.nan, Status.UNSCORED, reason
+
+
+def without_value(reply: Reply, what: str) -> Row:
+    """A row whose call brought no value: whose fault it is, the runtime has settled."""
+    text = f"{what} ended with {reply.outcome}" + (f": {reply.reason}" if reply.reason else "")
+    return failed(text) if reply.theirs else unscored(text)
 
 
 def verdict(rows: Iterable[Row]) -> Verdict:
