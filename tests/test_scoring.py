@@ -110,6 +110,35 @@ def test_a_reward_may_write_signals():
     assert f.get("difficulty").tolist() == [1.0, 1.0, 1.0]
 
 
+def first(length):
+    """Accepts the first row."""
+    return Verdict([1.0, 0.0, 0.5], [Status.SCORED] * 3, [""] * 3)
+
+
+def second(length):
+    """Accepts the second row."""
+    return Verdict([0.0, 1.0, 0.0], [Status.SCORED] * 3, [""] * 3)
+
+
+def paid(is_correct):
+    """What the first verifier said."""
+    return is_correct.float()
+
+
+def test_the_first_verifier_says_what_is_correct_also_to_rewards_after_it():
+    f = frame()
+    scores, _ = score_rows(
+        [reward(tokens), reward(first, stage="verifier"), reward(second, stage="verifier"), reward(paid)], f
+    )
+    assert f.get("is_correct").tolist() == [True, False, False]
+    assert scores.values[:, 3].tolist() == [1.0, 0.0, 0.0]
+    f = frame()
+    score_rows([reward(first, stage="verifier"), reward(second, stage="verifier")], f)
+    assert f.get("is_correct").tolist() == [True, False, False]
+    with pytest.raises(MethodError, match="is_correct"):
+        score_rows([reward(paid), reward(first, stage="verifier")], frame())
+
+
 def infinite(length):
     """Broken."""
     return torch.tensor([1.0, math.inf, 1.0])

@@ -73,7 +73,7 @@ def score_rows(rewards: Sequence[Reward], frame: Frame) -> tuple[Scores, tuple[f
     """
     columns: list[_Column] = []
     weights: list[float] = []
-    judge = 0
+    judge: int | None = None
     known = frame.get("group_id", optional=True)
     for reward in rewards:
         component = reward.component
@@ -82,7 +82,8 @@ def score_rows(rewards: Sequence[Reward], frame: Frame) -> tuple[Scores, tuple[f
             result, *extra = result
             for name, value in zip(component.card.writes, extra, strict=True):
                 frame.put(name, value)
-        if component.card.stage == "verifier" and all(r.component.card.stage != "verifier" for r in rewards[:judge]):
+        judges = judge is None and component.card.stage == "verifier"
+        if judges:
             judge = len(columns)
         weight = float(value_at(reward.weight, step=frame.step, total=frame.total))  # type: ignore[arg-type]
         for column in _columns(component, result):
@@ -94,6 +95,8 @@ def score_rows(rewards: Sequence[Reward], frame: Frame) -> tuple[Scores, tuple[f
                 )  # fmt: skip
             columns.append(_where_it_applies(column, reward.when, frame))
             weights.append(weight)
+        if judges:
+            frame.put("is_correct", columns[-1].value >= 1.0)  # for the rewards that are listed after it
     device = known.device if isinstance(known, Tensor) else columns[0].value.device
     scores = Scores(
         [c.name for c in columns], torch.stack([c.value.to(device) for c in columns], 1),
@@ -102,7 +105,7 @@ def score_rows(rewards: Sequence[Reward], frame: Frame) -> tuple[Scores, tuple[f
     _check_finite(scores, frame)
     frame.put("aspects", scores.values)
     frame.put("status", scores.status)
-    frame.put("is_correct", scores.values[:, judge] >= 1.0)
+    frame.put("is_correct", scores.values[:, judge or 0] >= 1.0)
     frame.put("reward", scores.values[:, 0])
     return scores, tuple(weights)
 

@@ -1,7 +1,7 @@
 """Log-probs and advantages to per-decision losses; ``aggregate`` reduces them."""
 
 from guerdon.objectives.aggregate import AGGREGATES, aggregate, aggregate_weights
-from guerdon.objectives.entropy import clip_cov, entropy_bonus, high_entropy_mask, kl_cov
+from guerdon.objectives.entropy import clip_cov, entropy_band, entropy_bonus, high_entropy_mask, kl_cov
 from guerdon.objectives.policy import (
     AdaptiveCoefficient,
     cispo,
@@ -17,6 +17,6 @@ from guerdon.objectives.policy import (
 
 __all__ = [
     "AGGREGATES", "AdaptiveCoefficient", "aggregate", "aggregate_weights", "cispo", "clip", "clip_cov",
-    "consistency_weight", "entropy_bonus", "gmpo", "high_entropy_mask", "kl_cov", "kl_penalty", "reinforce", "sapo",
-    "value_loss", "vespo",
+    "consistency_weight", "entropy_band", "entropy_bonus", "gmpo", "high_entropy_mask", "kl_cov", "kl_penalty",
+    "reinforce", "sapo", "value_loss", "vespo",
 ]  # fmt: skip
