@@ -6,7 +6,7 @@ import json as _json
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from guerdon.cli.output import UsageError, emit, table
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def compare(
     *sources: str,
     vary: list[str] | None = None,
+    suite: str = "",
+    policy: Literal["table", "tiny"] = "table",
     seeds: int = 5,
     jobs: int = 1,
     out: Path | None = None,
@@ -33,6 +35,9 @@ def compare(
     Args:
         sources: folders of runs; or one recipe and overrides for all its variants.
         vary: key=value,value lists, such as advantage=grpo,rloo; several make a grid, the first is the baseline.
+        suite: a suite of worlds, such as exploration: --vary method=grpo,rloo runs each method in each of them. A
+            method is a shipped recipe, an advantage or an objective; the first one is the baseline.
+        policy: what a suite trains: a table of probabilities, or the tiny network.
         seeds: seeds per variant of a grid.
         jobs: runs at the same time.
         out: where compare.json, report.html and the runs of a grid go.
@@ -41,6 +46,11 @@ def compare(
         quiet: print only the result.
         json: print the result as one JSON object; progress goes to stderr.
     """
+    if suite:
+        from guerdon.cli.suite import suite as compared
+
+        return compared(suite, vary or [], seeds, policy=policy, workers=jobs, out=out, overrides=sources,
+                        dry_run=dry_run, quiet=quiet, json=json)  # fmt: skip
     if vary:
         return _grid(sources, vary, seeds, jobs, out, allow_code, dry_run, quiet, json)
     if len(sources) < 2:

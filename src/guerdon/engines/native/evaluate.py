@@ -19,6 +19,7 @@ from guerdon.errors import RunError
 from guerdon.ops.stats import pass_at_k
 from guerdon.pipeline import Pipeline, Scores
 from guerdon.records import Task
+from guerdon.runtime.seeds import generator
 
 
 def memory(pipeline: Pipeline) -> dict[str, Any]:
@@ -96,6 +97,7 @@ def _correct(policy, pipeline, tasks, how, samples, batch, coordinates, found) -
         part = [tasks[i] for i in range(start, min(start + size, len(tasks)))]
         rollouts = collect(policy, part, samples, how, coordinates, first_group=start)
         frame = pipeline.frame(rollouts.values)
+        frame.put("rng", generator(*coordinates, "reward", start))
         with unchanged(pipeline):
             scores = pipeline.score(frame)
         rollouts.values["answer"] = frame.get("answer", optional=True)
