@@ -1,7 +1,9 @@
 """guerdon: design a reward, train a policy against it, and know whether the policy earned it or gamed it.
 
 Three levels are public: functions (``guerdon.advantages.rloo``), components built from a name and hyper-parameters
-(``guerdon.build("rloo")``), and whole runs (``guerdon.train("quickstart")``). Nothing heavy is imported until used.
+(``guerdon.build("rloo")``), and whole runs (``guerdon.train("quickstart")``). ``guerdon.score(rows, "answer_equal")``
+scores what any model wrote, and ``guerdon.adapters`` takes rewards to other trainers. Nothing heavy is imported until
+used.
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ _LAZY = {
     "resume": "guerdon.engines.native.run",
     "Callback": "guerdon.engines.callbacks",
     "build": "guerdon.api",
+    "reward": "guerdon.grading.api",
+    "score": "guerdon.grading.api",
 }
 _PACKAGES = ("advantages", "objectives", "shaping", "selection", "rewards", "providers", "tasks", "ops", "records",
-             "report", "errors", "signals", "registry")  # fmt: skip
+             "report", "errors", "signals", "registry", "adapters")  # fmt: skip
 __all__ = [*_LAZY, *_PACKAGES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
     from guerdon.engines.callbacks import Callback as Callback
     from guerdon.engines.native.run import resume as resume
     from guerdon.engines.native.run import train as train
+    from guerdon.grading.api import reward as reward
+    from guerdon.grading.api import score as score
     from guerdon.method import Paper as Paper
     from guerdon.method import Policy as Policy
     from guerdon.method import Preset as Preset

@@ -34,7 +34,7 @@ def render(runs: Sequence[Run]) -> str:
     scripts = [_bundle(), js] if drawn else [js]
     picked = samples.browser(runs)
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             runs=runs, colours=[COLOURS[i % 8] for i in range(len(runs))], tone=tone,
@@ -95,19 +95,21 @@ def _json(data: Mapping[str, Any]) -> Markup:
 
 def _policy(scripts: Sequence[str], css: str) -> str:
     """Content-Security-Policy that lets exactly our own scripts and style sheet run, and nothing load."""
-    hashes = " ".join(_hash(s) for s in scripts)
+    hashes = " ".join(hash_of(s) for s in scripts)
     return (
-        f"default-src 'none'; script-src {hashes}; style-src {_hash(css)}; style-src-attr 'unsafe-inline'; "
+        f"default-src 'none'; script-src {hashes}; style-src {hash_of(css)}; style-src-attr 'unsafe-inline'; "
         "base-uri 'none'; form-action 'none'"
     )
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
+    """How a Content-Security-Policy names a script or style sheet that may run."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Templates of the pages, with everything in them shown as text."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("guerdon.report", ""), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
