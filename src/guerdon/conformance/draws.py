@@ -182,6 +182,8 @@ def _choice_of(*words: str) -> Callable[[World, torch.Generator, tuple[int, ...]
 # so that a method that reads a field of the task is checked with one
 _FIELDS: dict[str, Any] = {
     "unsolved": {"search": ["found"]}, "constraints": [{"name": "words", "max": 6}], "schema": {"type": "integer"},
+    "keywords": ["sum", "so"], "phrase": "the sum", "words": 4, "keypoints": [[["sum", "check"]], [["so"], ["then"]]],
+    "checks": [{"name": "words", "max": 6, "weight": 0.5}, {"name": "words", "min": 4, "weight": 0.5}],
 }  # fmt: skip
 
 
