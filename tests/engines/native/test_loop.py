@@ -10,6 +10,7 @@ import torch
 
 from guerdon.engines.callbacks import Callback, Callbacks
 from guerdon.engines.native.evaluate import memory, remember, unchanged
+from guerdon.engines.native.gather import next_task
 from guerdon.engines.native.loop import Loop, learning_rate
 from guerdon.engines.native.run import LOGS, prepare, resume
 from guerdon.engines.native.update import Updater
@@ -192,7 +193,7 @@ def test_learning_rates(recipe):
 
 def test_every_prompt_comes_once_per_epoch(looped):
     loop = looped(task={"size": 10})
-    seen = [loop._task(i).id for i in range(30)]
+    seen = [next_task(loop, i).id for i in range(30)]
     epochs = [seen[i : i + 10] for i in (0, 10, 20)]
     assert all(len(set(e)) == 10 for e in epochs)
     assert epochs[0] != epochs[1]

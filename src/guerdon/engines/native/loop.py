@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 import math
 import time
 from collections.abc import Mapping
@@ -14,11 +12,10 @@ import torch
 
 from guerdon.engines.callbacks import Callbacks
 from guerdon.engines.native import measure
-from guerdon.engines.native.evaluate import evaluate, memory, remember, unchanged
-from guerdon.engines.native.forward import VOCAB, frozen_statistics
+from guerdon.engines.native.evaluate import evaluate, memory, remember
+from guerdon.engines.native.gather import gather, sampling
 from guerdon.engines.native.policy import Policy
-from guerdon.engines.native.rollout import Rollouts, collect, first_groups, join
-from guerdon.engines.native.sampler import Sampling
+from guerdon.engines.native.rollout import Rollouts
 from guerdon.engines.native.update import Updater
 from guerdon.engines.native.weights import load_into, tensors_of
 from guerdon.errors import NumericsError, RunError
@@ -29,20 +26,9 @@ from guerdon.records.jsonl import Writer
 from guerdon.runtime import checkpoint
 from guerdon.runtime.optimizer import load_optimizer, optimizer_tensors
 from guerdon.runtime.seeds import generator
-from guerdon.schedule import value_at
 from guerdon.tasks.base import TaskData
 
 BUDGET = {"cpu": 32_768, "cuda": 65_536}
-
-
-def sampling(recipe: Recipe, data: TaskData, *, step: int = 0) -> Sampling:
-    """Sampling parameters of a recipe at a step."""
-    r = recipe.rollout
-    return Sampling(
-        max_new_tokens=r.max_new_tokens or data.max_new_tokens,
-        temperature=float(value_at(r.temperature, step=step, total=recipe.train.steps)),  # type: ignore[arg-type]
-        top_p=r.top_p, top_k=r.top_k, min_p=r.min_p, stop=r.stop or data.stop,
-    )  # fmt: skip
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -156,7 +142,7 @@ class Loop:
         began = time.perf_counter()
         times: dict[str, float] = {}
         metrics: dict[str, float] = {}
-        frame, rollouts, scores, keep = self._gather(times, metrics)
+        frame, rollouts, scores, keep = gather(self, times, metrics)
         mark = time.perf_counter()
         values = self._advantages(frame, rollouts, keep, metrics)
         times["advantage"] = time.perf_counter() - mark
@@ -187,99 +173,6 @@ class Loop:
         self.log("train", self.step, metrics, times)
         self._watch(metrics)
         self.tell.on_step(self.step, total, metrics, times)
-
-    def _gather(self, times, metrics) -> tuple[Frame, Rollouts, Scores, torch.Tensor]:
-        """Sample and score until the selection has enough groups."""
-        recipe = self.recipe
-        parts: list[Rollouts] = []
-        wanted = recipe.rollout.prompts
-        refill = [c.instance for c in self.pipeline.selection if c.method.stateful and c.instance.refill]
-        batches = [c.max_batches for c in refill] or [1]
-        limit = 0 if 0 in batches else max(batches)
-        times["rollout"] = times["reward"] = 0.0
-        before = memory(self.pipeline) if refill else {}
-        for attempt in itertools.count(1):
-            mark = time.perf_counter()
-            first = sum(len(p.completions.prompts) for p in parts)
-            tasks = [self._task(self.cursor + i) for i in range(wanted)]
-            self.cursor += wanted
-            how = sampling(recipe, self.data, step=self.step)
-            coordinates = (recipe.train.seed, "rollout", self.step, attempt - 1)
-            parts.append(collect(self.policy, tasks, recipe.rollout.group, how, coordinates, first_group=first))
-            rollouts = join(parts)
-            times["rollout"] += time.perf_counter() - mark
-            mark = time.perf_counter()
-            if attempt > 1:  # the rows of the first batches are scored again with the new ones, and count once
-                remember(self.pipeline, before)
-            frame = self.frame(rollouts.values)
-            self._early(frame, rollouts, how)
-            scores = self.pipeline.score(frame)
-            keep = self.pipeline.select(frame)
-            times["reward"] += time.perf_counter() - mark
-            groups_kept = len(torch.unique(rollouts.values["group_id"][keep]))
-            if not refill or groups_kept >= wanted or attempt == limit:
-                break
-        if refill:  # the last batch may have brought more than was missing
-            keep = first_groups(rollouts.values["group_id"], keep, wanted)
-        rollouts.values["reward"] = frame.get("reward")
-        rollouts.values["answer"] = frame.get("answer") if "answer" in frame else None
-        weights = measure.column_weights(self.pipeline.rewards, scores.names, frame)
-        metrics |= measure.reward_metrics(scores, weights, frame)
-        metrics |= measure.rollout_metrics(rollouts, frame.get("ref_logp", optional=True))
-        if self.reference is not None and not self.penalised:
-            metrics["kl"] = measure.sampled_kl(self.reference, rollouts, recipe.record.kl_rows, how.temperature)
-        if self.pipeline.selection:
-            metrics["selection/kept"] = float(keep.double().mean())
-            metrics["selection/batches"] = float(len(parts))
-        return frame, rollouts, scores, keep
-
-    def _task(self, position: int):
-        size = len(self.data.train)
-        epoch, place = divmod(position, size)
-        if self.facts.get("_epoch") != epoch:
-            order = torch.randperm(size, generator=generator(self.recipe.train.seed, "order", epoch))
-            self.facts["_epoch"], self.facts["_order"] = epoch, order
-        return self.data.train[int(self.facts["_order"][place])]
-
-    def _early(self, frame: Frame, rollouts: Rollouts, how: Sampling, *, greedy: bool = True) -> None:
-        """Signals of models that rewards and advantages read: they run before the scores."""
-        wanted = self.needs_early
-        heat = how.temperature
-        own = {"old_logp": "logp", "old_entropy": "entropy", "old_value": "value", **{v: v for v in VOCAB}}
-        # with one update the behaviour policy is the current one; with several it must be looked at before the first
-        several = self.recipe.train.epochs * self.recipe.train.minibatches > 1
-        kept = {"old_logp", *(self.pipeline.needs() & {"old_entropy", "old_value"})} if several else set()
-        needed = [n for n in own if n in wanted or n in kept]
-        if needed:
-            stats = frozen_statistics(
-                self.policy, rollouts.completions, list(dict.fromkeys(own[n] for n in needed)), budget=self.budget,
-                shared=self.recipe.train.share_prompt, temperature=heat, value_head=self.value_head,
-            )  # fmt: skip
-            for name in needed:
-                frame.put(name, stats[own[name]].cpu())
-        if self.reference is not None and self.penalised:
-            stats = frozen_statistics(
-                self.reference, rollouts.completions, ["logp"], budget=self.budget,
-                shared=self.recipe.train.share_prompt, temperature=heat,
-            )  # fmt: skip
-            frame.put("ref_logp", stats["logp"].cpu())
-        if "token_text" in wanted:
-            rows = rollouts.completions.tokens.tolist()
-            frame.put("token_text", [self.policy.token_text(r) for r in rows])
-        if greedy and "reference_reward" in wanted:
-            frame.put("reference_reward", self._greedy_reward(rollouts, how))
-
-    def _greedy_reward(self, rollouts: Rollouts, how: Sampling) -> torch.Tensor:
-        """Reward of the greedy answer to each row's prompt, ``[batch, 1]``."""
-        tasks = dict(zip(rollouts.values["group_id"].tolist(), rollouts.values["task"], strict=True))
-        once = dataclasses.replace(how, greedy=True)
-        greedy = collect(self.policy, list(tasks.values()), 1, once, (self.recipe.train.seed, "greedy", self.step))
-        frame = self.frame(greedy.values)
-        self._early(frame, greedy, once, greedy=False)
-        with unchanged(self.pipeline):
-            self.pipeline.score(frame)
-        per_group = dict(zip(tasks, frame.get("reward").tolist(), strict=True))
-        return torch.tensor([[per_group[g]] for g in rollouts.values["group_id"].tolist()])
 
     def _advantages(self, frame: Frame, rollouts: Rollouts, keep: torch.Tensor, metrics) -> dict[str, Any]:
         """Advantages of the rows that train; returns their signals for the update."""

@@ -28,7 +28,8 @@ from guerdon.engines.callbacks import Callback, Callbacks
 from guerdon.engines.native import policy as policies
 from guerdon.engines.native import table
 from guerdon.engines.native.describe import resolved
-from guerdon.engines.native.loop import Loop, sampling
+from guerdon.engines.native.gather import sampling
+from guerdon.engines.native.loop import Loop
 from guerdon.engines.native.warm_start import demonstrations, warm_start
 from guerdon.errors import DataError, Interrupted, MachineError, RecipeError, RunError, UnknownNameError
 from guerdon.pipeline import Pipeline
