@@ -13,6 +13,7 @@ from guerdon.conformance.case import Axes, Case, NotApplicable, PropertyError
 from guerdon.conformance.outputs import Leaf, mismatch
 from guerdon.conformance.subject import Subject, hyper_parameters
 from guerdon.conformance.values import specs
+from guerdon.conformance.verdicts import verdict_of
 from guerdon.errors import DataError, NumericsError, RecipeError
 from guerdon.records.model import Finding, Verdict
 from guerdon.signals import SIGNALS
@@ -46,7 +47,7 @@ def contract(s: Subject, case: Case) -> None:
 
 def _typed(s: Subject, case: Case) -> None:
     """Result types that are not tensors, and the shapes written in the signature."""
-    result = s.build()(case.inputs())
+    result = verdict_of(s, s.build()(case.inputs()))
     if s.card.stage == "verifier" and not isinstance(result, Verdict):
         raise PropertyError("a verifier returns a Verdict", seen=type(result).__name__)
     if isinstance(result, Verdict) and len(result.score) != case.length("batch"):

@@ -67,8 +67,9 @@ class Subject:
         turn = like.seed if like is not None else seed
         axes = {n: axes_for(n, a, turn=turn) for n, a in wanted.items()}
         for mask, mask_axes in implied_masks([*axes.values(), *[a for a in self.out_axes if a]], wanted):
-            wanted.setdefault(mask, "")
-            axes.setdefault(mask, mask_axes)
+            if mask not in self.card.writes:  # a segmenter decides itself how many steps there are
+                wanted.setdefault(mask, "")
+                axes.setdefault(mask, mask_axes)
         signals = {n: world.value(n, axes[n], a) for n, a in wanted.items()}
         for name in list(axes):
             if not isinstance(signals[name], (torch.Tensor, list)):
@@ -133,13 +134,18 @@ def subject(method: Method, given: Mapping[str, Any] | None = None) -> Subject:
         found = probe.call(probe.draw(Sizes(), 0))
     except Exception:  # the checks call it again and report what it raises with its input
         return dataclasses.replace(probe, out_axes=written)
-    shapes = [
-        tuple(leaf.value.shape) if isinstance(leaf.value, torch.Tensor) else (_length(leaf.value),) for leaf in found
-    ]
-    fits = len(written) == len(shapes) and all(len(w) == len(x) for w, x in zip(written, shapes, strict=True))
+    tensors = [leaf.value for leaf in found if isinstance(leaf.value, torch.Tensor)]
+    fits = len(written) == len(tensors) and all(len(w) == x.ndim for w, x in zip(written, tensors, strict=True))
     if fits and all(a in _KNOWN for w in written for a in w):
-        return dataclasses.replace(probe, out_axes=written)
+        named = iter(written)
+        axes_of = [next(named) if isinstance(leaf.value, torch.Tensor) else _row_axes(leaf.value) for leaf in found]
+        return dataclasses.replace(probe, out_axes=tuple(axes_of))
+    shapes = [tuple(x.value.shape) if isinstance(x.value, torch.Tensor) else (_length(x.value),) for x in found]
     return dataclasses.replace(probe, out_axes=tuple(Sizes().axes_of(shape) for shape in shapes))
+
+
+def _row_axes(value: Any) -> Axes | None:
+    return Sizes().axes_of((_length(value),))
 
 
 def _refuses_singles(probe: Subject) -> bool:
