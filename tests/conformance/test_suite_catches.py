@@ -5,7 +5,7 @@ A suite that passes everything proves nothing; these methods are how we know tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -339,3 +339,18 @@ def test_the_failing_input_is_small_and_can_be_pasted(broken) -> None:
     assert lone_baseline(scope["reward"], scope["group_id"], scope["mask"]).abs().max() > 1e-6
     assert "reward = torch.tensor([" in result.text()
     assert set(result.data()) == {"check", "status", "reason", "input"}
+
+
+def test_texts_of_steps_must_follow_their_rows(broken) -> None:
+    def longest_first(
+        token_text: Sequence[Sequence[str]], mask: Bool[Tensor, "batch time"]
+    ) -> tuple[Int[Tensor, "batch step"], list[list[str]]]:
+        """Steps of one token, those of the longest row first."""
+        pairs = zip(token_text, mask.tolist(), strict=True)
+        rows = sorted(
+            ([t for t, ok in zip(texts, valid, strict=True) if ok] for texts, valid in pairs), key=len, reverse=True
+        )
+        return torch.zeros(len(rows), max(map(len, rows)) or 1, dtype=torch.long), rows
+
+    card = broken(longest_first, stage="provider", scope="rollout_batch", writes=("step_end", "step_mask", "step_text"))
+    assert "row_order" in failed(card)

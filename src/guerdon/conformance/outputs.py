@@ -45,6 +45,8 @@ def leaves(result: Any, path: str = "result") -> list[Leaf]:
             return [Leaf(path, torch.tensor(numbers, dtype=torch.float64))]
         if result and all(isinstance(v, str) for v in result):
             return [Leaf(path, list(result))]
+        if result and all(isinstance(v, list) and all(isinstance(x, str) for x in v) for v in result):
+            return [Leaf(path, list(result))]  # texts of the steps of each row
         parts = [(f"[{i}]", v) for i, v in enumerate(result)]
     else:
         return [Leaf(path, result)]
