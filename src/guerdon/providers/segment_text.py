@@ -6,7 +6,7 @@ import itertools
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Int
@@ -47,7 +47,7 @@ def segment_text(
     separator: str = "\n\n",
     min_words: int = 5,
 ) -> tuple[
-    Int[Tensor, "batch time"], Int[Tensor, "batch step"], Bool[Tensor, "batch step"], list[list[str]],
+    Int[Tensor, "batch time"], Int[Tensor, "batch step"], Bool[Tensor, "batch step"], list[Any],
     Int[Tensor, "batch step"],
 ]:  # fmt: skip
     r"""Cut every completion into steps, and say of each decision to which step it belongs.
