@@ -7,6 +7,7 @@ what is longer than ``max_answer`` is no answer. Nothing is evaluated.
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from collections.abc import Hashable, Sequence
 from fractions import Fraction
@@ -15,11 +16,13 @@ from typing import Literal
 from guerdon.errors import DataError, UnknownNameError
 
 Extract = Literal["text", "last_number", "boxed", "answer_line", "hash", "tag", "last_line"]
-Normalise = Literal["none", "text", "choice", "number"]
+Normalise = Literal["none", "text", "squad", "choice", "number"]
 
 FORMATS: tuple[str, ...] = ("text", "last_number", "boxed", "answer_line", "hash", "tag", "last_line")
 MAX_TEXT, MAX_ANSWER, MAX_DIGITS = 100_000, 2_000, 400
 
+_ARTICLES = frozenset(("a", "an", "the"))
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _LAST_NUMBER = re.compile(
     r"(?:(?<![\w)\].])[-−])?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:/\d+)?|\.\d+)"
 )  # fmt: skip
@@ -115,11 +118,13 @@ def answer_key(text: str, normalise: str) -> Hashable | None:
         return None
     if normalise == "text":
         return plain_text(text) or None
+    if normalise == "squad":
+        return " ".join(squad_words(text)) or None
     if normalise == "choice":
         return choice_of(text)
     if normalise == "number":
         return number_of(text)
-    raise UnknownNameError("normalisation", normalise, ("none", "text", "choice", "number"))
+    raise UnknownNameError("normalisation", normalise, ("none", "text", "squad", "choice", "number"))
 
 
 def _clean(text: str) -> str:
@@ -135,6 +140,16 @@ def plain_text(text: str) -> str:
         'the moon'
     """
     return " ".join(_clean(text).casefold().split()).strip(" \t.,;:!?\"'`*")
+
+
+def squad_words(text: str) -> list[str]:
+    """Words without case, ASCII punctuation and the articles a, an, the.
+
+    Example:
+        >>> squad_words("The  cat's hat.")
+        ['cats', 'hat']
+    """
+    return [w for w in text.lower().translate(_PUNCTUATION).split() if w not in _ARTICLES]
 
 
 def choice_of(text: str) -> str | None:

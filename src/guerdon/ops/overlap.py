@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-import string
 from collections import Counter
 from collections.abc import Collection, Sequence
 
 from guerdon.errors import UnknownNameError
-from guerdon.ops.answers import plain_text
-
-_ARTICLES = frozenset(("a", "an", "the"))
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
+from guerdon.ops.answers import plain_text, squad_words
 
 
 def words(text: str, normalise: str) -> list[str]:
@@ -22,7 +18,7 @@ def words(text: str, normalise: str) -> list[str]:
         (['cats', 'hat'], ['the', "cat's", 'hat'])
     """
     if normalise == "squad":
-        return [w for w in text.lower().translate(_PUNCTUATION).split() if w not in _ARTICLES]
+        return squad_words(text)
     if normalise == "text":
         return plain_text(text).split()
     if normalise == "none":

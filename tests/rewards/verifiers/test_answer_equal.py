@@ -26,6 +26,8 @@ SOLUTIONS = Path(__file__).parents[4] / "shared" / "data" / "gsm8k" / "example_m
         ("none", "7", 7, 1.0),  # a gold answer that is no text is written out
         ("text", "The  Moon.", "the moon", 1.0),
         ("text", "moon", "the moon", 0.0),  # words stay
+        ("squad", "The Moon's shadow.", "moons shadow", 1.0),
+        ("squad", "William Shakespeare", "Shakespeare", 0.0),
         ("choice", "(b)", "B", 1.0),
         ("choice", "B) Paris", "b.", 1.0),
         ("choice", "A", "B", 0.0),
@@ -89,7 +91,7 @@ def test_one_verdict_per_row_or_an_error():
 
 
 @settings(max_examples=60, deadline=2000)
-@given(st.text(max_size=60), st.text(max_size=60), st.sampled_from(["none", "text", "choice", "number"]))
+@given(st.text(max_size=60), st.text(max_size=60), st.sampled_from(["none", "text", "squad", "choice", "number"]))
 def test_equality_is_symmetric_where_both_sides_have_a_form(a, b, normalise):
     there, back = answer_equal([a], [b], normalise=normalise), answer_equal([b], [a], normalise=normalise)
     if there.status[0] is Status.SCORED and back.status[0] is Status.SCORED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from guerdon.method import Paper, Policy, method
+from guerdon.method import Paper, Policy, Preset, method
 from guerdon.ops.answers import Normalise, answer_key, same_length
 from guerdon.records import Verdict
 from guerdon.rewards.verifiers._rows import Row, alternatives, failed, scored, short, unscored, verdict
@@ -21,8 +21,15 @@ from guerdon.rewards.verifiers._rows import Row, alternatives, failed, scored, s
               "Large Language Models", "rewards/mixed-r1", where="matching reward"),
         Paper("arXiv:2510.10104", "Answer-Consistent Chain-of-thought Reinforcement Learning For Multi-modal Large "
               "Language Models", "rewards/acre", where="accuracy term"),
+        Paper("arXiv:2506.09033", "Router-R1: Teaching LLMs Multi-Round Routing and Aggregation via Reinforcement "
+              "Learning", "agentic/router-r1", where="exact match form of the outcome reward"),
     ),
     tags=("exact match",),
+    presets=(
+        Preset("string_match", params={"normalise": "text"}, note="without case, width and outer punctuation"),
+        Preset("string_match/exact", params={"normalise": "none"}, note="as written"),
+        Preset("string_match/squad", params={"normalise": "squad"}, note="exact match of question answering"),
+    ),
     policy=Policy(
         several="The parser hands over one, the last; an answer that itself lists several ('3 or 4') has no form as a "
         "number or a choice.",
@@ -42,8 +49,9 @@ def answer_equal(
         answer: parsed answers, ``""`` or None for none.
         gold: the right answer; a list or tuple holds several accepted ones.
         normalise: ``none`` as written; ``text`` without case, width, invisible characters, runs of space and outer
-            punctuation; ``choice`` the letter of an option; ``number`` the exact rational value of an integer,
-            decimal, fraction or number with thousands separators (0.333 is not 1/3; 50% is 50).
+            punctuation; ``squad`` without case, ASCII punctuation and articles; ``choice`` the letter of an option;
+            ``number`` the exact rational value of an integer, decimal, fraction or number with thousands separators
+            (0.333 is not 1/3; 50% is 50).
 
     Returns:
         1 or 0, scored. No answer, or one without the normal form ("twelve" as a number), failed with 0. A gold answer
@@ -69,7 +77,7 @@ def answer_equal(
     return verdict(_row(a or "", g, normalise) for a, g in zip(answer, gold, strict=True))
 
 
-_FORM = {"none": "an answer", "text": "text", "choice": "a choice", "number": "a number"}
+_FORM = {"none": "an answer", "text": "text", "squad": "text", "choice": "a choice", "number": "a number"}
 
 
 def _row(answer: str, gold: Any, normalise: str) -> Row:
