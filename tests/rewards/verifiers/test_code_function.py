@@ -24,6 +24,14 @@ class Result:
     error: str = ""
 
 
+@dataclass
+class Job:
+    """A job as the sandbox gives it back."""
+
+    cases: list[Result]
+    note: str = ""
+
+
 def task(*pairs, id="t", **tests):
     cases = [{"args": [a], "expected": e} for a, e in pairs]
     return Task(id, "Double x.", fields={"tests": {"entry": "f", "cases": cases, **tests}})
@@ -35,7 +43,7 @@ def grade(replies, completions, tasks, **params):
 
     def send(calls):
         asked.extend(calls)
-        return [r if isinstance(r, Reply) else Reply(Outcome.DONE, r) for r in replies]
+        return [r if isinstance(r, Reply) else Reply(Outcome.DONE, Job(r)) for r in replies]
 
     return *drive(code_function.exchange(completions, tasks, **params), send), asked
 
@@ -159,16 +167,31 @@ def test_lists_tuples_and_tolerance_are_parameters():
 
 
 def test_an_exception_can_be_what_is_expected():
-    t = Task("t", "", fields={"tests": {"entry": "f", "cases": [{"args": [-1], "raises": "ValueError"}] * 4}})
+    cases = [{"args": [-1], "raises": "ValueError"}] * 4
+    t = Task("t", "", fields={"tests": {"entry": "f", "cases": [*cases, {"args": [1], "expected": 2}]}})
     results = [Result("raised", error="ValueError: no"), Result("raised", error="ValueErrors: no"),
-               Result("returned", "ValueError"), Result("crashed", error="ValueError")]  # fmt: skip
-    assert grade([results], [CODE], [t])[1].tolist() == [[[True, False, False, False]]]
+               Result("returned", "ValueError"), Result("crashed", error="ValueError"),
+               Result("returned", 2)]  # fmt: skip
+    assert grade([results], [CODE], [t])[1].tolist() == [[[True, False, False, False, True]]]
+
+
+def test_a_program_that_raises_while_it_loads_raises_nothing_on_purpose():
+    cases = [{"args": [-1], "raises": "ValueError"}, {"args": [1], "expected": 2}]
+    t = Task("t", "", fields={"tests": {"entry": "f", "cases": cases}})
+    v, passed, _, _ = grade([[Result("raised", error="ValueError: no")] * 2], [CODE], [t], form="fraction")
+    assert (v.score, passed.tolist()) == ([0.0], [[[False, False]]])
+
+
+def test_a_weak_isolation_is_told_with_every_row():
+    reply = Reply(Outcome.DONE, Job(returned(6), "isolation level 1"))
+    assert grade([reply], [CODE], [task((3, 6))])[0].reason == ["isolation level 1"]
 
 
 @pytest.mark.parametrize(
     "fields",
     [
-        {}, {"tests": None}, {"tests": {"entry": "f"}}, {"tests": {"entry": "f", "cases": []}},
+        {}, {"tests": None}, {"tests": {"entry": "f", "cases": [{"args": [], "raises": "E"}]}},
+        {"tests": {"entry": "f"}}, {"tests": {"entry": "f", "cases": []}},
         {"tests": {"cases": [{"args": [1], "expected": 1}]}}, {"tests": {"entry": "f", "cases": [{"args": [1]}]}},
         {"tests": {"entry": "f", "cases": [{"args": 1, "expected": 1}]}},
         {"tests": {"entry": "f", "cases": [{"args": [1], "expected": math.nan}]}},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -131,11 +131,17 @@ def item_signals(graded: Sequence[Graded], task: Sequence[Task]) -> tuple[Tensor
 
 def results_of(reply: Reply, count: int) -> Sequence[Any] | None:
     """The results of a sandbox job, one per case; None where their number is another."""
-    results = reply.value
-    return results if isinstance(results, (list, tuple)) and len(results) == count else None
+    results = reply.value.cases
+    return results if len(results) == count else None
 
 
 def outcome_item(result: Any) -> Item:
     """The test of a case that gave no value."""
-    reason = f"{result.outcome.replace('_', ' ')}: {result.error}".removesuffix(": ")
-    return Item(None if result.outcome == "unavailable" else False, short(reason, 120).strip("'\""))
+    reason = f"{str(result.outcome).replace('_', ' ')}: {result.error}".removesuffix(": ")
+    return Item(None if result.outcome == "unavailable" else False, short(reason, 160)[1:-1])
+
+
+def noted(graded: Graded, note: str) -> Graded:
+    """The row with what everybody who reads it should know, such as a weak isolation."""
+    score, status, reason = graded.row
+    return replace(graded, row=(score, status, "; ".join(filter(None, (reason, note))))) if note else graded

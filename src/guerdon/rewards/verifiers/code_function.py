@@ -48,8 +48,8 @@ def code_function(
     Args:
         completion: generated text; the last python block, else the last block, else all of it is the program.
         task: the task of every row; reads ``fields["tests"]``: ``entry``, the name of the function; ``cases``, each
-            with ``args``, perhaps ``kwargs``, and ``expected`` or ``raises`` (the name of an exception); perhaps
-            ``preamble``, code in front of the program; with ``literals: true`` all of these are Python literals as
+            with ``args``, perhaps ``kwargs``, and ``expected`` or, in some cases, ``raises`` (an exception's name);
+            perhaps ``preamble``, code in front of the program; with ``literals: true`` all of these are Python literals as
             text, which can say what JSON cannot (``"((1, 2), {3})"``).
         form: ``all`` pays 1 when every case passes, ``fraction`` pays the share of them.
         sequences: ``any`` lets a list equal a tuple, because JSON has no tuples; ``same`` tells them apart.
@@ -88,7 +88,7 @@ def code_function(
     for text, t in zip(completion, task, strict=True):
         try:
             tests = code.tests_of(t, entry=str, cases=list)
-            cases = [_case(c, bool(tests.get("literals"))) for c in tests["cases"]]
+            cases = _cases(tests["cases"], bool(tests.get("literals")))
         except code.TestsError as error:
             graded.append(code.Graded(unscored(str(error))))
             continue
@@ -103,6 +103,13 @@ def code_function(
     for reply, (i, cases) in zip(replies, asked, strict=True):
         graded[i] = _graded(reply, cases, form, sequences, tolerance)
     return verdict(g.row for g in graded), *code.item_signals(graded, task)
+
+
+def _cases(cases: Sequence[Any], literals: bool) -> list[dict[str, Any]]:
+    found = [_case(c, literals) for c in cases]
+    if not any("expected" in c for c in found):
+        raise code.TestsError("at least one case must expect a value: a program that never loads raises in every one")
+    return found
 
 
 def _case(case: Any, literals: bool) -> dict[str, Any]:
@@ -136,13 +143,16 @@ def _graded(
     if results is None:
         return code.Graded(unscored("the sandbox gave another number of results than cases"))
     items = []
+    # a program that raises while it loads raises whatever is expected: only one that loads can raise on purpose
+    loaded = any(r.outcome == "returned" for r in results)
     for result, case in zip(results, cases, strict=True):
         if "raises" in case:
-            right = result.outcome == "raised" and result.error.partition(":")[0] == case["raises"]
+            right = loaded and result.outcome == "raised" and result.error.partition(":")[0] == case["raises"]
             items.append(code.Item(right, "" if right else f"did not raise {case['raises']}"))
         elif result.outcome == "returned":
             right = same_value(result.value, case["expected"], sequences=sequences, tolerance=tolerance)
             items.append(code.Item(right, "" if right else f"returned {short(repr(result.value))}"))
         else:
             items.append(code.outcome_item(result))
-    return code.judged(items, form, ran=any(r.outcome in ("returned", "not_plain") for r in results))
+    graded = code.judged(items, form, ran=any(r.outcome in ("returned", "not_plain") for r in results))
+    return code.noted(graded, reply.value.note)

@@ -132,7 +132,8 @@ def _graded(
         else:
             right = same_output(result.stdout, case["stdout"], checker, tolerance)
             items.append(code.Item(right, "" if right else f"printed {short(result.stdout)}"))
-    return code.judged(items, form, ran=any(r.outcome == "exited" and r.exit_code == 0 for r in results))
+    graded = code.judged(items, form, ran=any(r.outcome == "exited" and r.exit_code == 0 for r in results))
+    return code.noted(graded, reply.value.note)
 
 
 def last_line(text: str) -> str:
