@@ -163,6 +163,8 @@ class Bound:
             return True
         if name in _MADE or name in carried:
             return True
+        if name == "mask" and not optional and self._find(part, "tokens", given, carried, found, False):
+            return True  # every token of a row is a decision of its own
         provider = part.providers.get(name)
         if provider is not None:
             if optional:

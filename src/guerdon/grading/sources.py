@@ -19,6 +19,7 @@ from guerdon.tasks._rows import existing, read_rows
 
 PEEK = 100  # rows looked at to learn the columns
 _CHUNK = 1 << 20
+_PARTLY = ("tokens", "detail", "steps", "truncated", "v")  # kept for some rollouts only, or of another shape
 
 
 class Source(Protocol):
@@ -87,7 +88,7 @@ class RunSource:
             return error
         except (TypeError, ValueError, AttributeError) as error:
             return DataError(f"not a rollout record: {error}")
-        row: dict[str, Any] = {k: v for k, v in vars(rollout).items() if k not in ("detail", "steps", "v", "truncated")}
+        row: dict[str, Any] = {k: v for k, v in vars(rollout).items() if k not in _PARTLY}
         row["group_id"] = f"{rollout.kind}:{rollout.step}:{rollout.group}"
         if self.tasks is not None:
             task = self.tasks(rollout.task_id)

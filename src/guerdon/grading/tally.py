@@ -136,13 +136,14 @@ class Tally:
         plain = not found.aspects and found.status in (Status.FAILED, Status.UNSCORED)
         for name, status in found.states.items():
             if status in (Status.FAILED, Status.UNSCORED):
-                self._cause(status.name.lower(), found.reasons.get(name, ""))
+                label = f"{name}: " if len(found.aspects) > 1 else ""
+                self._cause(status.name.lower(), found.reasons.get(name, ""), label)
         if plain:
             self._cause(found.status.name.lower(), found.reason)
         self._offer(found, texts, dice)
 
-    def _cause(self, status: str, reason: str) -> None:
-        key = (status, cause(reason))
+    def _cause(self, status: str, reason: str, label: str = "") -> None:
+        key = (status, label + cause(reason))
         if key in self.reasons or len(self.reasons) < _CAUSES:
             self.reasons[key] += 1
         else:
@@ -190,7 +191,7 @@ class Tally:
 
 
 def cause(reason: str) -> str:
-    """A reason without the quoted text in it and without the place, so that one cause stays one line.
+    """A reason without the quoted text in it, so that one cause stays one line.
 
     Example:
         >>> cause("answer is not a number: '1+'")

@@ -133,6 +133,10 @@ def histogram(values: Sequence[float]) -> tuple[list[Bar], float, float]:
         left = low + b * span / _BINS
         height = round(_TALL * count / top, 1)
         own = next(iter(single[b])) if len(single[b]) == 1 else None
-        label = number(own) if own is not None else f"{number(left)} to {number(left + span / _BINS)}"
+        label = (
+            number(own)
+            if own is not None
+            else f"{number(left)} to {number(high if b == _BINS - 1 else left + span / _BINS)}"
+        )
         bars.append(Bar(round(b * width + 1, 1), 104 - height, width - 2, height, label, count / len(values)))
     return bars, low, high
