@@ -12,6 +12,12 @@ def _reward(function):
 
 
 @_reward
+def spread(completion):
+    """Different for almost every two texts, in [0, 1): groups have a signal whatever the policy has learnt."""
+    return torch.tensor([sum(ord(c) * (i + 1) for i, c in enumerate(text)) % 97 / 97 for text in completion])
+
+
+@_reward
 def length(completion):
     """One point per character, at most eight."""
     return torch.tensor([min(len(c), 8) / 8 for c in completion])
