@@ -37,6 +37,11 @@ class Item:
     retries: int = 0
     charge: Reply | None = None
 
+    @property
+    def module(self) -> str:
+        """The module of its program."""
+        return self.program.rpartition(".")[0]
+
     def settle(self, reply: Reply) -> None:
         """Give the call its reply."""
         if self.batch is not None:
@@ -49,7 +54,7 @@ class Batch:
     **Deadlines shrink in a batch of bombs.** Calls of one program that run out of time in the same batch shorten what
     the calls that start after them may take: every ``halve_after`` of them halves the limit, never below ``LEAST``,
     and never below twice what the slowest finished call of that program took. The reason of a reply says so. A call
-    that failed is not run again for an equal call of the same batch.
+    that ran out of time is not run again for an equal call of the same batch.
 
     Args:
         calls: in the order in which they are handed out.
@@ -116,10 +121,9 @@ class Batch:
         """Note the reply of a call; the last one wakes whoever waits."""
         if reply.ok:
             self._slowest[item.program] = max(self._slowest.get(item.program, 0.0), reply.seconds)
-        elif reply.theirs:
+        elif reply.outcome is Outcome.TIMEOUT and not reply.reason.startswith(_EQUAL):
+            self._over[item.program] = self._over.get(item.program, 0) + 1
             self._failed.setdefault((_kind(item), item.body), reply)
-            if reply.outcome is Outcome.TIMEOUT and not reply.reason.startswith(_EQUAL):
-                self._over[item.program] = self._over.get(item.program, 0) + 1
         self.replies[item.place] = reply
         self.left -= 1
         if self.left == 0:
@@ -152,9 +156,7 @@ class Batch:
         if len(item.body) > self.cap:
             return Reply(Outcome.REFUSED, reason=f"a payload of {len(item.body)} bytes, above the cap of {self.cap}")
         known = self._failed.get((_kind(item), item.body)) if self._failed else None
-        if known is None or known.outcome is Outcome.REFUSED:
-            return None
-        return known if known.reason.startswith(_EQUAL) else Reply(known.outcome, reason=f"{_EQUAL}: {known.reason}")
+        return None if known is None else Reply(known.outcome, reason=f"{_EQUAL}: {known.reason}")
 
 
 _EQUAL = "an equal call of this batch ended so"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import json
 import signal
@@ -48,6 +49,7 @@ class Hand:
         self.served = 0
         self.load = 0.0  # seconds that the calls in the window are expected to take
         self.out = bytearray()
+        self.last_words: list[tuple[Item, dict[str, Any]]] = []
         self.watch = Watch()
         self._frames = Frames(cap + 4096)
         self._processor = 0.0
@@ -120,6 +122,12 @@ class Hand:
                 if self.window:
                     self._begin()
                 yield item, message
+
+    def drain(self) -> None:
+        """Keep the replies that arrived before the end as ``last_words``."""
+        with contextlib.suppress(EOFError, WireError):
+            for found in self.hear():
+                self.last_words.append(found)
 
     def over(self, now: float) -> Reply | None:
         """Why it should be ended now, None when all is well."""

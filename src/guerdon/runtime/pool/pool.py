@@ -75,9 +75,10 @@ class Pool:
     def workers(self) -> list[int]:
         """Process numbers of the helper and of its workers, for those who watch them."""
         engine = self._engine
-        if engine is None or engine.helper is None:
+        helper = engine.crew.helper if engine is not None else None
+        if engine is None or helper is None:
             return []
-        return [engine.helper.process.pid, *(h.pid for h in list(engine.hands) if h.pid)]
+        return [helper.process.pid, *(h.pid for h in list(engine.crew.hands) if h.pid)]
 
     def __enter__(self) -> Pool:
         return self

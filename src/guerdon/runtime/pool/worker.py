@@ -50,7 +50,7 @@ def serve(sock: socket.socket, cap: int) -> None:
 
 
 def answer(life: Life, body: bytes) -> bytes:
-    """Run one call and return the reply as JSON; never raises."""
+    """Run one call and return the reply as JSON; raises only where this worker must end."""
     start, busy = time.perf_counter(), time.process_time()
     reply = _outcome(life, body)
     # the handlers in there have ended, so the frames of a failed call are free and there is memory for the reply
@@ -79,6 +79,8 @@ def _outcome(life: Life, body: bytes) -> str:
         # depth is a resource like memory: a text that is nested deeply enough exhausts any program
         life.tired = True
         reason = "ran out of its memory: recursion too deep"
+    except SystemError:
+        raise  # the interpreter itself is broken, by lack of memory as a rule: this process must not go on
     except BaseException as error:
         return _reply("raised", f"{type(error).__name__}: {error}"[:_TEXT])
     finally:
