@@ -10,7 +10,7 @@ from typing import Literal
 
 from guerdon.ops.answers import choice_of, plain_text
 from guerdon.ops.mathtext import exact
-from guerdon.ops.mathtext.evaluate import evaluate
+from guerdon.ops.mathtext.evaluate import evaluate, magnitude
 from guerdon.ops.mathtext.exact import HardError, UndefinedError, Value
 from guerdon.ops.mathtext.expression import Node
 from guerdon.ops.mathtext.structure import Answer
@@ -57,18 +57,37 @@ def exactly(a: Node, b: Node, relative: float = 0.0, equations: bool = False) ->
     try:
         if ends != (0, 0):
             for node, end in ((a, ends[0]), (b, ends[1])):
-                if not end:
-                    evaluate(node)  # a number at all?
+                if not end and _defined(node) is None:
+                    return "different"
             return "equal" if ends[0] == ends[1] else "different"
-        x, y = evaluate(a), evaluate(b)
+        x, y = _defined(a), _defined(b)
+        if x is None or y is None:
+            return "unknown" if x is y else "different"  # 1/0 equals no number
         same = exact.proportional(x, y) if equations else exact.equal(x, y)
-    except (HardError, UndefinedError):
-        return "unknown"
+    except HardError:
+        return "unknown" if equations else _by_size(a, b)
     if same:
         return "equal"
     if relative and not equations and _near(x, y, relative):
         return "equal"
-    return "unknown" if x.opaque or y.opaque else "different"
+    if x.opaque or y.opaque:
+        return "unknown" if equations else _by_size(a, b)
+    return "different"
+
+
+def _by_size(a: Node, b: Node) -> Relation:
+    """Numbers too large to write out, such as towers of powers, differ if their sizes do."""
+    x, y = magnitude(a), magnitude(b)
+    if x is None or y is None or x == y:
+        return "unknown"
+    return "different" if abs(x - y) > 64 + 1e-6 * min(abs(x), abs(y)) else "unknown"
+
+
+def _defined(node: Node) -> Value | None:
+    try:
+        return evaluate(node)
+    except UndefinedError:
+        return None
 
 
 def _end(node: Node) -> int:

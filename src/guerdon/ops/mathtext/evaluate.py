@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 from guerdon.ops.mathtext import exact
 from guerdon.ops.mathtext.exact import HardError, Value
@@ -82,6 +83,51 @@ def _whole(value: Value, most: int) -> int:
     if n is None or n.denominator != 1 or not 0 <= n <= most:
         raise HardError("no whole number of moderate size")
     return int(n)
+
+
+def magnitude(node: Node) -> float | None:
+    """The binary logarithm of the size of a product of powers, infinite for a tower of them; None where not seen.
+
+    Example:
+        >>> from guerdon.ops.mathtext.expression import parse
+        >>> magnitude(parse("1/8")), magnitude(parse("9^9^9^9")), magnitude(parse("x"))
+        (-3.0, inf, None)
+    """
+    if node.kind == "num":
+        return _log2(node.value)
+    if node.kind == "sym":
+        return {"π": math.log2(math.pi), "e": math.log2(math.e)}.get(node.value)
+    parts = [magnitude(p) for p in node.parts]
+    known = [p for p in parts if p is not None]
+    if not parts or len(known) < len(parts):
+        return None
+    if node.kind == "neg":
+        return known[0]
+    if node.kind == "root":
+        return known[0] / node.value
+    if node.kind in ("mul", "div"):
+        total = known[0] + known[1] if node.kind == "mul" else known[0] - known[1]
+        return None if math.isnan(total) else total
+    if node.kind == "add":
+        largest, second = sorted(known)[-1], sorted(known)[-2]
+        # the others change less than the last of 64 bits
+        return largest if largest - second > 64 else None
+    if node.kind == "fact":
+        return _log2_factorial(known[0]) if known[0] > 4 else None
+    if node.kind == "pow":
+        sign = -1.0 if node.parts[1].kind == "neg" else 1.0
+        raised = 2.0 ** known[1] if known[1] < 1000 else math.inf
+        return sign * raised * known[0] if known[0] else None
+    return None
+
+
+def _log2(value: Fraction) -> float:
+    return math.log2(abs(value.numerator)) - math.log2(value.denominator) if value else -math.inf
+
+
+def _log2_factorial(size: float) -> float:
+    """Stirling's formula for a number given by its logarithm."""
+    return 2.0**size * (size - math.log2(math.e)) if size < 900 else math.inf
 
 
 def signs(node: Node) -> list[Node]:

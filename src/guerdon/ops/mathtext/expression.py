@@ -44,6 +44,7 @@ _NUMBER = re.compile(
 _MIXED = re.compile(
     r"\s*(?:\\[dtc]?frac\s*(?:\{\s*(\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d))|\s(\d+)\s*/\s*(\d+))", re.ASCII
 )
+_REPEATING = re.compile(r"(\d*)\.(\d*)\\overline\s*\{\s*(\d+)\s*\}", re.ASCII)
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _WORD = re.compile(r"[A-Za-z]+")
 _SPACE = re.compile(r"(?:\s|\\[,;:!> ]|\\q?quad\b|~|&)+")
@@ -174,9 +175,12 @@ class _Reader:
             return self.group("{", "}")
         if self.take("-"):
             return Node("neg", None, (self.factor(),))
-        if self.peek().isdigit() and not _plain_power(self.text, self.at):
-            return self.digit()
-        return self.factor() if not self.peek().isdigit() else self.number()
+        if not self.peek().isdigit():
+            return self.factor()
+        node = self.number() if _plain_power(self.text, self.at) else self.digit()
+        if self.take("^", "**"):  # 2^3^2 is 2^9
+            node = Node("pow", None, (node, self.deeper(self.exponent)))
+        return node
 
     def group(self, opened: str, closed: str) -> Node:
         self.need(opened)
@@ -230,6 +234,11 @@ class _Reader:
         self.at = match.end()
         if self.text[self.at : self.at + 1] == "_":
             raise UnreadableError("a number with a subscript")
+        if "\\overline" in self.text:
+            repeating = _REPEATING.match(self.text, match.start())
+            if repeating:
+                self.at = repeating.end()
+                return Node("num", _repeating(*repeating.groups()))
         value = decimal(match.group())
         if match.group().isdigit():
             mixed = _MIXED.match(self.text, self.at)
@@ -361,6 +370,12 @@ def decimal(text: str) -> Fraction:
     if len(exponent.lstrip("+-")) > 3:
         raise UnreadableError("an exponent too large")
     return Fraction(digits.rstrip(".") if digits != "." else "0") * Fraction(10) ** int(exponent or 0)
+
+
+def _repeating(whole: str, fixed: str, again: str) -> Fraction:
+    """0.1\\overline{6} is 1/6."""
+    start = Fraction(int((whole + fixed) or "0"), 10 ** len(fixed))
+    return start + Fraction(int(again), (10 ** len(again) - 1) * 10 ** len(fixed))
 
 
 def _ends_in_digit(text: str, at: int) -> bool:

@@ -126,6 +126,8 @@ def _read(s: str, thousands: bool) -> Answer:
 
 def _several(kind: str, s: str, parts: list[str], thousands: bool, mark: str = "") -> Answer:
     parts = [p for p in parts if p.strip()]
+    if kind == "set" and ("|" in s or ":" in s or "\\mid" in s):  # {x | x > 0}
+        return Answer("raw", s)
     if not parts or len(parts) > MAX_ITEMS:
         return Answer("raw", s)
     items = [_read(p, thousands) for p in parts]
