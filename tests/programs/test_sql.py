@@ -68,8 +68,9 @@ def test_a_database_that_cannot_be_made_is_a_fault(tables):
 HOSTILE = [
     "COPY city TO '{folder}/out.csv'", "COPY (SELECT 1) TO '{folder}/out.parquet'", "EXPORT DATABASE '{folder}/out'",
     "ATTACH '{folder}/new.duckdb' AS n", "INSTALL httpfs", "LOAD httpfs", "PRAGMA database_list",
-    "CALL pragma_version()",    "SET memory_limit = '100GB'", "RESET lock_configuration", "SELECT * FROM read_csv('/etc/passwd')",
-    "SELECT * FROM read_text('/etc/passwd')", "SELECT * FROM '/etc/passwd'", "SELECT * FROM glob('/*')",
+    "CALL pragma_version()", "SET memory_limit = '100GB'", "RESET lock_configuration",
+    "SELECT * FROM read_csv('/etc/passwd')", "SELECT * FROM read_text('/etc/passwd')",
+    "SELECT * FROM '/etc/passwd'", "SELECT * FROM glob('/*')",
     "SELECT * FROM read_parquet('{folder}/t.parquet')", "SELECT getenv('HOME')", "SELECT * FROM payload",
     "DROP TABLE city", "DELETE FROM city", "UPDATE city SET size = 9 RETURNING size",
     "INSERT INTO city VALUES ('x', 1)",
