@@ -253,8 +253,8 @@ def test_memory_does_not_grow_with_the_file():
     bound = Grader(["answer_equal:extract=last_number"]).bind({"completion": None, "gold": None})
     source = Watched(3_000)
     run(source, bound, batch=50, see=lambda done, old: [source.watch(g) for _, g in done])
-    # one batch of rows and of scores, and the next rows being read; never all 6,000
-    assert source.most <= 3 * 50
+    # the batch being read, the one before it with its scores, and the row that told where the batch ends
+    assert source.most <= 3 * 50 + 1
     assert source.alive == 0
 
 

@@ -154,8 +154,8 @@ class Bound:
     ) -> bool:  # fmt: skip
         """Find the source of a signal: named, made here, left by a reward before, computed, or a column so called.
 
-        A column is never taken for a signal that can be computed from others, only because it is called the same: the
-        column ``answer`` of most files is the gold answer, the signal ``answer`` is what the completion says.
+        A column is never taken for a signal that can be computed from others, only because it is called the same, and
+        never for ``answer``: that column of most files is the gold answer, the signal is what the completion says.
         """
         named = given.get(name) or (self.grader.columns.get(name) if name in (*_GLOBAL, *self.grader.columns) else None)
         if named:
@@ -175,7 +175,7 @@ class Bound:
             ):
                 found.update(inner)
                 return True
-        if name in self.known:
+        if name in self.known and name != "answer":
             found[name] = name
             return True
         return False
@@ -263,7 +263,7 @@ def _bad(item: Item, name: str, error: DataError) -> Graded:
 def _advice(part: Part, name: str) -> str:
     own = f"write {part.component.card.name}:{name}=COLUMN"
     return {
-        "length": f"{own}, or {name}=@words or {name}=@chars to count words or characters",
+        "answer": f"--completion COLUMN to parse it from, or {own}", "length": f"{own}, or {name}=@words or {name}=@chars to count words or characters",
         "is_correct": f"name a verifier before it, or {own}",
         "completion": f"--completion COLUMN, or {own}", "gold": f"--gold COLUMN, or {own}",
         "prompt": f"--prompt COLUMN, or {own}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,10 +59,9 @@ def output_path(run: Path, name: str) -> Path:
     Raises:
         RecipeError: the name cannot be part of a file name.
     """
-    try:
-        return inside(run, f"rescore-{name}.jsonl")
-    except DataError as error:
-        raise RecipeError(f"not a name for a file: {error.what}", where="--name", seen=name) from None
+    if not re.fullmatch(r"[\w.+-]{1,150}", name):
+        raise RecipeError("not a name for a file", where="--name", seen=name, allowed="letters, digits and . _ + -")
+    return inside(run, f"rescore-{name}.jsonl")
 
 
 @dataclass
