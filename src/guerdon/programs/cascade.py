@@ -31,7 +31,11 @@ def cascade(payload: Mapping[str, Any]) -> float:
     """
     answer, expected = payload["answer"], payload["expected"]
     best = 0.0
-    for step in (*payload["native"], _string(answer, expected), _string(strip_latex(answer), strip_latex(expected))):
+    for step in (
+        *payload["native"],
+        same_text(answer, expected),
+        same_text(strip_latex(answer), strip_latex(expected)),
+    ):
         if step >= 0.99:
             return float(step)
         best = max(best, float(step))
@@ -50,7 +54,8 @@ def close(answer: Any, expected: Any) -> bool:
     return abs(a - e) <= max(0.01 * max(abs(a), abs(e)), 0.01)
 
 
-def _string(answer: str, expected: str) -> float:
+def same_text(answer: str, expected: str) -> float:
+    """1 for equal text in any case of letters, outer space aside."""
     return float(answer.strip().lower() == expected.strip().lower())
 
 

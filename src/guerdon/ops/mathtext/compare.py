@@ -14,7 +14,7 @@ from guerdon.ops.mathtext.evaluate import evaluate, magnitude
 from guerdon.ops.mathtext.exact import HardError, UndefinedError, Value
 from guerdon.ops.mathtext.expression import Node
 from guerdon.ops.mathtext.structure import Answer
-from guerdon.ops.mathtext.units import unit_of
+from guerdon.ops.mathtext.units import ANGLE, unit_of
 
 Relation = Literal["equal", "different", "unknown"]
 Units = Literal["ignore", "strict"]
@@ -216,7 +216,7 @@ def _value(a: Answer, g: Answer, rules: Rules) -> Relation:
         return "different"
     found = rules.decide(a.node, g.node)
     angle = {u[0] for u in (x, y) if u}
-    if found == "different" and angle == {"angle"} and rules.units == "ignore":
+    if found == "different" and angle == {ANGLE} and rules.units == "ignore":
         # 30° is π/6
         turned = Node("div", None, (Node("sym", "π"), Node("num", Fraction(180))))
         left, right = (Node("mul", None, (n, turned)) if u else n for n, u in ((a.node, x), (g.node, y)))

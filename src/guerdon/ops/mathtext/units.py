@@ -5,34 +5,21 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-Unit = tuple[str, Fraction]  # what is measured, and how many of the base unit it is
+from guerdon.ops.units import read_unit
 
-_TABLE = """
-length: mm millimeter millimetre = 1/1000; cm centimeter centimetre = 1/100; m meter metre = 1; km kilometer kilometre = 1000; in inch inches = 127/5000; ft foot feet = 381/1250; yd yard = 1143/1250; mi mile = 201168/125
-time: s sec second = 1; min minute = 60; h hr hour = 3600; day = 86400; week = 604800; month = 1/1 month; yr year = 1/1 year
-mass: mg milligram = 1/1000; g gram = 1; kg kilogram = 1000; lb lbs pound = 45359237/100000; oz ounce = 45359237/1600000
-money: dollar usd $ = 100; cent ¢ = 1; euro eur € = 1/1 euro; gbp £ = 1/1 gbp
-volume: ml milliliter millilitre = 1/1000; l liter litre = 1; gallon = 1/1 gallon
-angle: degree deg ° = 1; radian rad = 1/1 radian
-speed: mph = 1/1 mph; m/s = 1; km/h kph = 5/18
-"""  # noqa: E501
+Unit = tuple[object, Fraction]  # what is measured, and how many of the base unit it is
 
-
-def _read_table() -> dict[str, Unit]:
-    found: dict[str, Unit] = {}
-    for line in _TABLE.strip().splitlines():
-        kind, _, rest = line.partition(":")
-        for entry in rest.split(";"):
-            names, _, factor = entry.partition("=")
-            number, _, own = factor.strip().partition(" ")
-            for name in names.split():
-                # a unit with a name of its own converts into no other: months have no fixed number of days
-                found[name] = (own or kind, Fraction(number))
-    return found
-
-
-_UNITS = _read_table()
+# what has no exact place among units of measure, but converts or stands apart in answers
+_COUNTED: dict[str, Unit] = {
+    "$": ("dollar", Fraction(1)), "dollar": ("dollar", Fraction(1)), "usd": ("dollar", Fraction(1)),
+    "cent": ("dollar", Fraction(1, 100)), "¢": ("dollar", Fraction(1, 100)), "€": ("euro", Fraction(1)),
+    "euro": ("euro", Fraction(1)), "£": ("pound sterling", Fraction(1)), "month": ("month", Fraction(1)),
+    "radian": ("radian", Fraction(1)), "rad": ("radian", Fraction(1)),
+}  # fmt: skip
+ANGLE = (("deg", 1),)
 _POWER = re.compile(r"(?:\^\{?|\*\*)([23])\}?$")
+# two letters are more often a product of variables
+_SHORT = ("km", "cm", "mm", "kg", "mg", "ft", "in", "mi", "lb", "oz", "hr", "ml", "mL", "yd")
 # single letters are units only where they are set as text: 5m is a product
 _TEXT_END = re.compile(r"\\text\{([^{}]*)\}\s*(\^\{?[23]\}?)?\s*\.?$")
 _WORD_END = re.compile(r"(?<=[\d)}\]!%π\s])\s*((?:[A-Za-z]+[ /.-]?){1,6}(?:\^\{?[23]\}?)?)\.?$")
@@ -43,21 +30,23 @@ def unit_of(text: str) -> Unit | None:
 
     Example:
         >>> unit_of("cm^2"), unit_of("square centimeters"), unit_of("apples")
-        (('length2', Fraction(1, 10000)), ('length2', Fraction(1, 10000)), None)
+        (((('m', 2),), Fraction(1, 10000)), ((('m', 2),), Fraction(1, 10000)), None)
     """
-    name = text.strip(" .").lower()
+    name = " ".join(text.strip(" .").split())
     power = 1
     match = _POWER.search(name)
-    if match:
+    if match and not re.search(r"[ /*·-]", name):
         power, name = int(match.group(1)), name[: match.start()].strip()
     for word, n in (("square ", 2), ("sq ", 2), ("sq. ", 2), ("cubic ", 3)):
-        if name.startswith(word):
+        if name.lower().startswith(word):
             power, name = n, name[len(word) :].strip()
-    known = _UNITS.get(name) or _UNITS.get(name.removesuffix("s")) or _UNITS.get(name.removesuffix("es"))
-    if known is None:
+    counted = _COUNTED.get(name.lower()) or _COUNTED.get(name.lower().removesuffix("s"))
+    if counted:
+        return counted if power == 1 else None
+    found = read_unit(name)
+    if found is None or found.offset:
         return None
-    kind, factor = known
-    return (kind, factor) if power == 1 else (f"{kind}{power}", factor**power)
+    return tuple((base, k * power) for base, k in found.dimension), found.factor**power
 
 
 def split_unit(text: str) -> tuple[str, str]:
@@ -77,7 +66,7 @@ def split_unit(text: str) -> tuple[str, str]:
         words = match.group(1).strip(" .")
         first = re.split(r"[ /.^-]", words)[0]
         rest = text[: match.start(1)].strip()
-        if rest and (unit_of(words) or len(first) > 3 or unit_of(first)) and len(first) > 1 and _is_words(first):
+        if rest and (first in _SHORT or (len(first) > 2 and unit_of(first)) or len(first) > 3) and _is_words(first):
             return rest, words
     return text, ""
 
