@@ -47,6 +47,15 @@ def test_decisions_of_others_and_padding_belong_to_no_step():
     assert step_text == [["a;", "b"], ["c"], []]
 
 
+def test_the_token_that_ends_a_row_is_no_step_of_its_own():
+    text, mask = tokens("a|;|<end>", "a|;|b|<end>", "<end>", "a|;|b")
+    ended = torch.tensor([[t == "<end>" for t in row] for row in text])
+    step_id, *_ = segment_text(text, mask, None, ended, separator=";")
+    assert step_id.tolist() == [[0, 0, 0, -1], [0, 0, 1, 1], [0, -1, -1, -1], [0, 0, 1, -1]]
+    without, *_ = segment_text(text, mask, separator=";")
+    assert without[0].tolist() == [0, 0, 1, -1]
+
+
 def test_no_step_crosses_a_turn_of_the_policy():
     text, mask = tokens("a|;|b|~user|c|;|d")
     turns = [(Turn("user", "?"), Turn("assistant", "", 0, 3), Turn("tool", "", 3, 4), Turn("assistant", "", 4, 7))]

@@ -53,7 +53,8 @@ class TailRisk:
         group_id: rows of one prompt share it; prompts are bundled in the order of these numbers.
         sample_index: position in the group, which pairs the samples of the prompts of a bundle.
         mask: the policy's own decisions.
-        bundle: prompts per bundle; the score of a smaller last bundle is scaled up to this size.
+        bundle: prompts per bundle; the score of a smaller last bundle is scaled up to this size. With rewards of 0
+            and 1 more than 1 - ``high`` of the scores should be above 0, or b is 0 as well and nothing is learnt.
         low, high: levels of the quantiles a and b, 0.05 to 0.95.
         mix: weight :math:`w` of the tail; 0 for the middle alone.
         tail: ``upper`` replaces the lower tail by :math:`(R_j - b)^+ / (1 - high)`, which seeks risk.

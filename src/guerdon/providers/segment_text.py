@@ -42,6 +42,7 @@ def segment_text(
     token_text: Sequence[Sequence[str]],
     mask: Bool[Tensor, "batch time"],
     turns: Sequence[Sequence[Turn]] | None = None,
+    terminated: Bool[Tensor, "batch time"] | None = None,
     *,
     rule: Literal["separator", "sentence", "subsentence", "turn"] = "separator",
     separator: str = "\n\n",
@@ -61,6 +62,7 @@ def segment_text(
         token_text: decoded text of each token.
         mask: the policy's own decisions; others belong to no step.
         turns: where given, no step crosses the end of one of the policy's turns; without them a row is one turn.
+        terminated: where given, a token that only ends the row is no step of its own but part of the one before it.
         rule: cut after each ``separator``; after sentences (``. ! ?`` before white space, and line ends); also after
             clauses (``, ; ! ?`` with enough words on both sides); or only between turns.
         separator: text that ends a step.
@@ -100,6 +102,8 @@ def segment_text(
         for turn, part in enumerate(_by_turn(own, turns[i] if turns is not None else None)):
             texts = [token_text[i][t] for t in part]
             units = [0] * len(part) if rule == "turn" else _units(texts, rule, separator, min_words)
+            if terminated is not None and len(part) > 1 and bool(terminated[i, part[-1]]):
+                units[-1] = units[-2]
             grouped = itertools.groupby(zip(units, part, strict=True), key=lambda pair: pair[0])
             found += [_Step(turn, [t for _, t in group]) for _, group in grouped]
         rows.append(found)
