@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guerdon.ops.plain_values import holds_nan, same_value
+from guerdon.ops.plain_values import holds_nan, is_plain, same_value
 
 
 class Always(int):
@@ -67,6 +67,7 @@ def test_nested_too_deeply_is_equal_to_nothing():
         deep = [deep]
     assert not same_value(deep, deep)
     assert holds_nan(deep)
+    assert not is_plain(deep)
 
 
 plain = st.recursive(
@@ -85,6 +86,13 @@ plain = st.recursive(
 def test_a_value_equals_itself(value):
     assert same_value(value, value, sequences="same")
     assert not holds_nan(value)
+    assert is_plain(value)
+
+
+def test_subclasses_are_not_plain():
+    assert not any(
+        map(is_plain, (Always(1), [Always(1)], AlwaysList(), {"a": object()}, {Always(1): 1}, {(Always(1),)}))
+    )
 
 
 @given(plain, plain)

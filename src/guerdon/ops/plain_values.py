@@ -54,6 +54,21 @@ def holds_nan(value: Any, depth: int = MAX_DEPTH) -> bool:
     return kind in (*_ORDERED, *_SETS) and any(holds_nan(v, depth - 1) for v in value)
 
 
+def is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
+    """Whether a value is made of exact plain types alone, no deeper than a hundred levels.
+
+    Example:
+        >>> is_plain({"a": [1, (2.5, None)]}), is_plain([object()])
+        (True, False)
+    """
+    kind = type(value)
+    if kind is dict:
+        return depth > 0 and all(is_plain(k, depth - 1) and is_plain(v, depth - 1) for k, v in value.items())
+    if kind in (*_ORDERED, *_SETS):
+        return depth > 0 and all(is_plain(v, depth - 1) for v in value)
+    return kind in (*_EXACT, int, float, complex)
+
+
 def _same(a: Any, e: Any, sequences: str, tolerance: Fraction, depth: int) -> bool:
     kind, wanted = type(a), type(e)
     if depth < 0:

@@ -34,10 +34,10 @@ def task(id="t", **fields):
 
 def test_the_file_goes_to_a_worker_with_the_program_beside_it():
     _, _, _, calls = grade([done(True)], [task(preamble="import math\n")], seconds=1.0, total=9.0, memory_mb=64)
-    assert (calls[0].channel, calls[0].program, calls[0].seconds) == ("pool", "unit_tests.run", 9.0)
+    assert (calls[0].channel, calls[0].program, calls[0].seconds) == ("pool", "unit_tests.run", 11.0)
     assert calls[0].payload == {
         "source": f"import math\n{CODE}", "file": FILE, "entry": "f", "module": "solution", "preamble": "import math\n",
-        "seconds": 1.0, "memory_mb": 64,
+        "in_place": False, "seconds": 1.0, "total": 9.0, "memory_mb": 64,
     }  # fmt: skip
 
 

@@ -131,8 +131,7 @@ def item_signals(graded: Sequence[Graded], task: Sequence[Task]) -> tuple[Tensor
 
 def results_of(reply: Reply, count: int) -> Sequence[Any] | None:
     """The results of a sandbox job, one per case; None where their number is another."""
-    results = reply.value.cases
-    return results if len(results) == count else None
+    return reply.value if len(reply.value) == count else None
 
 
 def outcome_item(result: Any) -> Item:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from guerdon.method import Paper, Policy, method
 from guerdon.ops.answers import same_length
-from guerdon.ops.plain_values import Sequences, holds_nan, same_value
+from guerdon.ops.plain_values import Sequences, holds_nan, is_plain, same_value
 from guerdon.outside import Exchange, outside
 from guerdon.records import Call, Reply, Task, Verdict
 from guerdon.rewards.verifiers import _code as code
@@ -49,8 +49,8 @@ def code_function(
         completion: generated text; the last python block, else the last block, else all of it is the program.
         task: the task of every row; reads ``fields["tests"]``: ``entry``, the name of the function; ``cases``, each
             with ``args``, perhaps ``kwargs``, and ``expected`` or, in some cases, ``raises`` (an exception's name);
-            perhaps ``preamble``, code in front of the program; with ``literals: true`` all of these are Python literals as
-            text, which can say what JSON cannot (``"((1, 2), {3})"``).
+            perhaps ``preamble``, code in front of the program; with ``literals: true`` the parts of a case are Python
+            literals as text, which can say what JSON cannot (``"((1, 2), {3})"``).
         form: ``all`` pays 1 when every case passes, ``fraction`` pays the share of them.
         sequences: ``any`` lets a list equal a tuple, because JSON has no tuples; ``same`` tells them apart.
         tolerance: of floats, relative above 1 and absolute below; ints are compared exactly.
@@ -124,6 +124,8 @@ def _case(case: Any, literals: bool) -> dict[str, Any]:
     fits = isinstance(parts["args"], (list, tuple)) and isinstance(parts["kwargs"], Mapping)
     if not fits or holds_nan(parts.get("expected")) or not isinstance(parts.get("raises", ""), str):
         raise code.TestsError(f"args is a list, kwargs a mapping, expected no NaN, raises a name: {short(repr(case))}")
+    if not (is_plain(parts["args"]) and is_plain(dict(parts["kwargs"]))):
+        raise code.TestsError(f"the arguments must be plain values: {short(repr(case))}")
     return {**parts, "args": tuple(parts["args"]), "kwargs": dict(parts["kwargs"])}
 
 
@@ -155,4 +157,4 @@ def _graded(
         else:
             items.append(code.outcome_item(result))
     graded = code.judged(items, form, ran=any(r.outcome in ("returned", "not_plain") for r in results))
-    return code.noted(graded, reply.value.note)
+    return code.noted(graded, reply.reason)

@@ -133,7 +133,7 @@ def _graded(
             right = same_output(result.stdout, case["stdout"], checker, tolerance)
             items.append(code.Item(right, "" if right else f"printed {short(result.stdout)}"))
     graded = code.judged(items, form, ran=any(r.outcome == "exited" and r.exit_code == 0 for r in results))
-    return code.noted(graded, reply.value.note)
+    return code.noted(graded, reply.reason)
 
 
 def last_line(text: str) -> str:

@@ -47,11 +47,12 @@ def code_unit_tests(
         completion: generated text; the last python block, else the last block, else all of it is the program.
         task: the task of every row; reads ``fields["tests"]``, the text of the file or a mapping: ``file``; ``entry``,
             the name that ``check`` is given and that the file may use without importing it; perhaps ``module``, the
-            name it imports from (``solution``); perhaps ``preamble``, code in front of both the program and the file.
-            ``entry``, ``preamble`` and ``module`` may also be fields of the task.
+            name it imports from (``solution``); perhaps ``preamble``, code in front of both the program and the file;
+            perhaps ``in_place``, true where lists, sets and mappings of the test shall change as the program changes
+            them. ``entry``, ``preamble`` and ``module`` may also be fields of the task.
         form: ``all`` pays 1 when every test passes, ``fraction`` pays the share of them.
         seconds: processor time of one call of the program.
-        total: processor time of the whole file, with all calls.
+        total: time of the whole file, with all calls; one that still runs after a further call is stopped.
         memory_mb: address space of the program.
 
     Returns:
@@ -62,8 +63,9 @@ def code_unit_tests(
         asks for fixtures, classes or modules that are missing), or nobody to run it, unscored.
 
     The file is trusted and runs in a worker, which is stopped when it hangs. The program runs in the sandbox: calls
-    take plain arguments and give plain values, so a class, a generator or a function as result is no value. Changes
-    that the program makes to its arguments come back to the tests.
+    take plain arguments and give plain values, so a class, a generator or a function as result is no value. By default
+    a test keeps its own lists whatever the program does to them: one that empties its argument would otherwise pass
+    ``assert sort(xs) == sorted(xs)``.
 
     Raises:
         RecipeError: a limit is not positive.
@@ -96,10 +98,11 @@ def code_unit_tests(
         if source:
             payload = {
                 "source": source, "file": tests["file"], "entry": tests.get("entry", ""),
-                "module": tests.get("module", "solution"), "preamble": tests.get("preamble", ""), "seconds": seconds,
-                "memory_mb": memory_mb,
+                "module": tests.get("module", "solution"), "preamble": tests.get("preamble", ""),
+                "in_place": tests.get("in_place") is True, "seconds": seconds, "total": total, "memory_mb": memory_mb,
             }  # fmt: skip
-            calls.append(Call("pool", "unit_tests.run", payload, total))
+            # the file ends by itself once its calls have used the total; the worker is stopped when it does not
+            calls.append(Call("pool", "unit_tests.run", payload, total + seconds + 1.0))
             asked.append(len(graded) - 1)
     replies = (yield calls) if calls else []
     for reply, i in zip(replies, asked, strict=True):
