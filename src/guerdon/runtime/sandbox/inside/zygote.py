@@ -1,0 +1,273 @@
+"""The warm process of a lane: it forks a shut-in process per run, watches it from outside, and ends it.
+
+It has one thread, so a fork of it is safe, and it runs nothing of the code: what the code could break is only its own
+process. It ends when the caller hangs up, and everything in its process name space ends with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from guerdon.runtime.sandbox.inside import box, calls, seccomp, task
+
+TICK = 0.02  # seconds between two looks at a run
+_SLOW = 2 * TICK  # a look that comes later was late itself: the machine is slow, which is not charged
+_CLOCK, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+_MB = 1 << 20
+_ORDER = 1 << 16
+# what solutions import most: costs nothing per run once it is here
+_USUAL = (
+    "abc", "bisect", "cmath", "collections", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions",
+    "functools", "heapq", "itertools", "math", "operator", "queue", "random", "re", "statistics", "string", "typing",
+)  # fmt: skip
+
+
+@dataclass
+class Run:
+    """A process that runs code, and the clocks of its present call."""
+
+    pid: int
+    watch: int
+    limits: Mapping[str, Any]
+    cause: str = ""
+    asleep: float = 0.0
+    busy: float = 0.0
+    base: float = 0.0
+    seen: float = 0.0
+    last: float = field(default_factory=time.monotonic)
+    calling: bool = True
+
+    def begin(self) -> None:
+        """The next call begins. What it did in between counts: nobody works on for free."""
+        self.base, self.asleep, self.calling, self.last = self.seen, 0.0, True, time.monotonic()
+
+
+class Zygote:
+    """The state of the warm process: the line to the caller, and at most one run."""
+
+    def __init__(self, control: socket.socket, spaces: bool):
+        self.control, self.spaces = control, spaces
+        self.run: Run | None = None
+        self.own = os.open("/proc/self/ns/pid", os.O_RDONLY) if spaces else -1
+        self.resident = _resident(os.getpid())
+
+    def serve(self) -> None:
+        """Follow orders until the caller is gone."""
+        poll = select.poll()
+        poll.register(self.control, select.POLLIN)
+        while True:
+            run = self.run
+            if run is not None and run.watch >= 0:
+                poll.register(run.watch, select.POLLIN)
+            found = poll.poll(TICK * 1000 if run else None)
+            if run is not None:
+                self._look(run)
+                if run.watch >= 0:
+                    poll.unregister(run.watch)
+                if self._over(run):
+                    continue
+            if any(fd == self.control.fileno() for fd, _ in found) and not self._order():
+                return
+
+    def _order(self) -> bool:
+        data, fds, _, _ = socket.recv_fds(self.control, _ORDER, 4)
+        if not data:
+            return False
+        order = json.loads(data)
+        if order["do"] == "start":
+            self._start(order["limits"], fds)
+        elif self.run is not None and order["do"] == "begin":
+            self.run.begin()
+        elif self.run is not None and order["do"] == "pause":
+            self.run.calling = False
+            self._say(paused=max(self._spent(self.run), self.run.asleep))
+        elif self.run is not None and order["do"] == "end":
+            self._kill(self.run, "ended")
+        return True
+
+    def _say(self, **message: Any) -> None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.control.send(json.dumps(message).encode())
+
+    def _start(self, limits: Mapping[str, Any], fds: Sequence[int]) -> None:
+        try:
+            pid = self._fork(limits, fds)
+        except OSError as error:
+            self._say(ended={"cause": "not started", "error": str(error), "status": 0, "seconds": 0.0})
+            return
+        finally:
+            for fd in fds:
+                os.close(fd)
+        try:
+            watch = os.pidfd_open(pid)
+        except OSError:
+            watch = -1  # an older kernel: the end is seen at the next look
+        self.run = Run(pid, watch, limits)
+
+    def _fork(self, limits: Mapping[str, Any], fds: Sequence[int]) -> int:
+        base = int(_read("/proc/self/statm").split()[0]) * _PAGE
+        if self.spaces:
+            calls.unshare(calls.CLONE_NEWPID)
+        try:
+            pid = os.fork()
+            if not pid:
+                self._child(limits, fds, base)
+            return pid
+        finally:
+            if self.spaces:
+                # back to our own: only from there can the next run get a new one
+                calls.setns(self.own, calls.CLONE_NEWPID)
+
+    def _child(self, limits: Mapping[str, Any], fds: Sequence[int], base: int) -> NoReturn:
+        try:
+            self.control.detach()
+            _only(fds)
+            box.close_in(limits, self.spaces, base)
+            task.serve()
+        except BaseException:
+            # before the boot line this is our fault, and what it says is read by nobody else
+            with contextlib.suppress(OSError):
+                os.write(2, traceback.format_exc().encode())
+        finally:
+            os._exit(77)
+
+    # the watch
+
+    def _look(self, run: Run) -> None:
+        now = time.monotonic()
+        if now - run.last < TICK / 2:
+            return
+        step, run.last = min(now - run.last, _SLOW), now
+        found = self._processes(run)
+        total = sum(p[1] for p in found)
+        used, run.seen = max(total - run.seen, 0.0), max(total, run.seen)
+        if run.calling and all(p[0] in "SDTtZX" for p in found):
+            run.asleep += max(step - used, 0.0)
+        limits = run.limits
+        seconds, spent = limits["seconds"], run.seen - run.base
+        if spent > seconds:
+            self._kill(run, "processor")
+        elif run.asleep > seconds:
+            self._kill(run, "asleep")
+        elif sum(max(p[2] - self.resident, 0) for p in found) > limits["memory_mb"] * _MB:
+            self._kill(run, "memory")
+        elif len(found) > limits["processes"] + 1:
+            self._kill(run, "processes")
+
+    def _spent(self, run: Run) -> float:
+        run.seen = max(run.seen, sum(p[1] for p in self._processes(run)))
+        return run.seen - run.base
+
+    def _processes(self, run: Run) -> list[tuple[str, float, int]]:
+        """State, processor seconds and resident bytes of every process of a run, the dead ones it has not buried
+        included."""
+        found = []
+        for name in os.listdir("/proc"):
+            if not name.isdigit() or int(name) == os.getpid():
+                continue
+            fields = _read(f"/proc/{name}/stat").rpartition(")")[2].split()
+            # in a process name space of our own there is nobody else; without one the session tells
+            if len(fields) > 21 and (self.spaces or run.pid in (int(name), int(fields[3]))):
+                seconds = sum(int(fields[i]) for i in (11, 12, 13, 14)) / _CLOCK
+                found.append((fields[0], seconds, int(fields[21]) * _PAGE))
+        return found
+
+    def _kill(self, run: Run, cause: str) -> None:
+        run.cause = run.cause or cause
+        if self.spaces:
+            os.kill(run.pid, signal.SIGKILL)  # the first of its name space: the kernel ends all others with it
+            return
+        for name in os.listdir("/proc"):
+            fields = _read(f"/proc/{name}/stat").rpartition(")")[2].split() if name.isdigit() else []
+            if len(fields) > 3 and run.pid in (int(name), int(fields[3])):
+                with contextlib.suppress(OSError):
+                    os.kill(int(name), signal.SIGKILL)
+
+    def _over(self, run: Run) -> bool:
+        pid, status, usage = os.wait4(run.pid, os.WNOHANG)
+        if not pid:
+            return False
+        if not self.spaces:
+            self._kill(run, "ended")
+            with contextlib.suppress(OSError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+        if run.watch >= 0:
+            os.close(run.watch)
+        self.run = None
+        spent = max(usage.ru_utime + usage.ru_stime, run.seen) - run.base
+        ended = {"cause": run.cause, "status": os.waitstatus_to_exitcode(status), "seconds": max(spent, run.asleep)}
+        self._say(ended=ended)
+        return True
+
+
+def _only(fds: Sequence[int]) -> None:
+    """Keep the four descriptors of a run, as 3, 0, 1 and 2, and close all others."""
+    high = [os.dup2(fd, 200 + i, inheritable=False) for i, fd in enumerate(fds)]
+    for fd, target in zip(high, (task.CHANNEL, 0, 1, 2), strict=True):
+        os.dup2(fd, target, inheritable=target != task.CHANNEL)
+    os.closerange(4, 1 << 16)
+
+
+def _resident(pid: int) -> int:
+    return int(_read(f"/proc/{pid}/statm").split()[1]) * _PAGE
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def main(control: int, settings: Mapping[str, Any]) -> None:
+    """Get ready, say so, and serve.
+
+    Args:
+        control: descriptor of the line to the caller.
+        settings: ``level``; ``binds`` and ``links`` of a root to build (level 2); ``path`` and ``preload``, where to
+            find modules and which to import before the first run.
+    """
+    line = socket.socket(fileno=control)
+    line.set_inheritable(False)
+    spaces = settings["level"] >= 2
+    errors = []
+    try:
+        if settings["level"] == 2:
+            box.build_root(settings["binds"], settings["links"])
+        if spaces and (why := box.no_nested_user_spaces()):
+            errors.append(f"further user name spaces: {why}")
+        if not spaces:
+            calls.prctl(calls.PR_SET_CHILD_SUBREAPER, 1)
+            os.chdir(settings["folder"])
+        if not seccomp.known_architecture():
+            errors.append(f"no table of system calls for {os.uname().machine}")
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        sys.path[len(sys.path) :] = settings["path"]
+        for name in (*_USUAL, *settings["preload"]):
+            importlib.import_module(name)
+    except (OSError, ImportError) as error:
+        line.send(json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode())
+        return
+    for name in [n for n in sys.modules if n.partition(".")[0] == "guerdon"]:
+        del sys.modules[name]  # the code has no business here
+    gc.collect()
+    gc.freeze()
+    zygote = Zygote(line, spaces)
+    line.send(json.dumps({"ready": errors}).encode())
+    zygote.serve()
