@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,6 +19,34 @@ MAX_LOOSE = 500
 def tagged(kind: str, value: Any) -> dict[str, Any]:
     """A cell that JSON has no type for, such as a date."""
     return {"$": kind, "v": value}
+
+
+def plain_cell(value: Any) -> Any:
+    """A value of a database as plain data; what JSON has no type for is tagged.
+
+    Example:
+        >>> plain_cell(decimal.Decimal("1.50")), plain_cell((1, None))
+        ({'$': 'decimal', 'v': '1.50'}, [1, None])
+    """
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else tagged("float", str(value))
+    if isinstance(value, decimal.Decimal):
+        return tagged("decimal", str(value))
+    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
+        return tagged(type(value).__name__, value.isoformat())
+    if isinstance(value, datetime.timedelta):
+        return tagged("interval", value.total_seconds())
+    if isinstance(value, bytes):
+        return tagged("blob", value.hex())
+    if isinstance(value, (list, tuple)):
+        return [plain_cell(v) for v in value]
+    if isinstance(value, Mapping) and value.keys() == {"$", "v"}:
+        return dict(value)  # tagged before, in stored results
+    if isinstance(value, Mapping):
+        return tagged("map", [[plain_cell(k), plain_cell(v)] for k, v in value.items()])
+    return tagged(type(value).__name__, str(value))
 
 
 def same_rows(

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
 from guerdon.errors import UnknownNameError
+from guerdon.ops import plain_values
 from guerdon.ops.answers import MAX_TEXT, number_of, plain_text
 
 CallFormat: TypeAlias = Literal["auto", "tags", "openai"]
@@ -194,22 +195,16 @@ def same_value(a: Any, b: Any, *, loose: bool = False) -> bool:
         >>> same_value({"a": [1, 2.0]}, {"a": [1.0, 2]}), same_value(True, 1), same_value("1", 1, loose=True)
         (True, False, True)
     """
+    if not loose:
+        return plain_values.same_value(a, b)
     if isinstance(a, Mapping) and isinstance(b, Mapping):
-        return a.keys() == b.keys() and all(same_value(a[k], b[k], loose=loose) for k in a)
+        return a.keys() == b.keys() and all(same_value(a[k], b[k], loose=True) for k in a)
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
-        return len(a) == len(b) and all(same_value(x, y, loose=loose) for x, y in zip(a, b, strict=True))
+        return len(a) == len(b) and all(same_value(x, y, loose=True) for x, y in zip(a, b, strict=True))
     if isinstance(a, bool) or isinstance(b, bool):
-        if loose and (isinstance(a, str) or isinstance(b, str)):
-            return str(a).strip().lower() == str(b).strip().lower()
-        return a is b
-    if loose:
-        return _loose(a) == _loose(b)
-    return type(a) in _KIN.get(type(b), ()) and a == b
-
-
-_KIN: Mapping[type, Sequence[type]] = {
-    int: (int, float), float: (int, float), str: (str,), type(None): (type(None),),
-}  # fmt: skip
+        written = isinstance(a, str) or isinstance(b, str)
+        return str(a).strip().lower() == str(b).strip().lower() if written else a is b
+    return _loose(a) == _loose(b)
 
 
 def _loose(value: Any) -> Any:

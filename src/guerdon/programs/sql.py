@@ -8,18 +8,15 @@ counts neither everything it allocates nor the time it needs to notice an interr
 from __future__ import annotations
 
 import csv
-import datetime
-import decimal
 import io
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from guerdon.errors import MachineError
-from guerdon.ops.result_rows import tagged
+from guerdon.ops.result_rows import plain_cell
 
 try:  # here, not in the function: the helper process imports once, before the time of any call is counted
     import duckdb
@@ -74,7 +71,7 @@ def _answered(base: Any, query: str, max_rows: int) -> dict[str, Any]:
     found = base.execute(statements[0]).fetchmany(max_rows + 1)
     if len(found) > max_rows:
         return {"error": f"more than {max_rows} rows"}
-    return {"rows": [[_cell(c) for c in row] for row in found], "ordered": _ordered(base, query)}
+    return {"rows": [[plain_cell(c) for c in row] for row in found], "ordered": _ordered(base, query)}
 
 
 def _ordered(base: Any, query: str) -> bool | None:
@@ -184,27 +181,6 @@ def _type_of(column: Sequence[Any]) -> str:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _cell(value: Any) -> Any:
-    """A value of DuckDB as plain data."""
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else tagged("float", str(value))
-    if isinstance(value, decimal.Decimal):
-        return tagged("decimal", str(value))
-    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
-        return tagged(type(value).__name__, value.isoformat())
-    if isinstance(value, datetime.timedelta):
-        return tagged("interval", value.total_seconds())
-    if isinstance(value, bytes):
-        return tagged("blob", value.hex())
-    if isinstance(value, (list, tuple)):
-        return [_cell(v) for v in value]
-    if isinstance(value, Mapping):
-        return tagged("map", [[_cell(k), _cell(v)] for k, v in value.items()])
-    return tagged(type(value).__name__, str(value))
 
 
 def _first_line(error: BaseException) -> str:

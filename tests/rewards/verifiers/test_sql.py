@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import math
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -50,11 +52,12 @@ def judged(answers, gold, task=TASK, send=here, **options):
         ("SELECT 3", ("SELECT 4", "SELECT 3"), 1.0),  # several accepted queries
         ("SELECT name, n FROM t WHERE n < 3", {"rows": [["b", 2], ["a", 1]]}, 1.0),
         ("SELECT name, n FROM t WHERE n < 3", {"rows": [["b", 2], ["a", 1]], "ordered": True}, 0.0),
+        ("SELECT DATE '2020-01-02', 1.5", [(datetime.date(2020, 1, 2), Decimal("1.50"))], 1.0),
         ("SELECT n FROM t", ({"n": 1}, {"n": 2}, {"n": 3}), 1.0),
     ],
 )  # fmt: skip
 def test_scores(query, gold, score):
-    v = judged([query], gold)
+    v = judged([query], [gold])
     assert (v.score, v.status) == ([score], [Status.SCORED])
 
 

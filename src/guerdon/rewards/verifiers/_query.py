@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from guerdon.ops.result_rows import Types, same_rows
+from guerdon.ops.result_rows import Types, plain_cell, same_rows
 from guerdon.records import Reply
 from guerdon.rewards.verifiers._rows import Row, failed, scored, unscored, without_value
 
@@ -53,7 +53,7 @@ def _is_result(gold: Any) -> bool:
 def _rows(gold: Any) -> list[list[Any]] | None:
     if not isinstance(gold, (list, tuple)) or not all(isinstance(r, (list, tuple, Mapping)) for r in gold):
         return None
-    return [list(r.values()) if isinstance(r, Mapping) else list(r) for r in gold]
+    return [[plain_cell(c) for c in (r.values() if isinstance(r, Mapping) else r)] for r in gold]
 
 
 def judged(query: str, wanted: Sequence[Wanted], replies: Mapping[str, Reply], rules: Rules) -> Row:
