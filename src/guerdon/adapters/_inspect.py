@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,8 +19,8 @@ def inspect(
 
     The columns of a row are ``completion`` (the model's output), ``prompt`` (the input), ``gold`` (the target: one
     text, or several accepted ones), ``id``, and the sample's metadata. The score carries the value, the reason as its
-    explanation, and status and single rewards in its metadata. For what could not be scored the scorer returns None:
-    inspect then counts the sample as unscored, where NOANSWER would count as 0.
+    explanation, and status and single rewards in its metadata. What could not be scored has the value NaN, which
+    inspect keeps, counts as unscored and leaves out of metrics; its NOANSWER would count as 0.
 
     Args:
         reward: as behind ``--with`` of ``guerdon score``, several, or what ``guerdon.reward`` made.
@@ -47,7 +46,7 @@ def inspect(
         async def score(state: Any, target: Any) -> Any:
             # a verifier may wait for a worker process: the loop must not
             graded = (await asyncio.to_thread(calls.grade, [row(state, target)]))[0]
-            return None if math.isnan(graded.score) else Score(**fields(graded, state.output.completion))
+            return Score(**fields(graded, state.output.completion))
 
         return score
 
