@@ -19,7 +19,10 @@ BENCHMARKS = {
     "trl_step": "one training step of the native engine, against TRL's GRPO trainer",
     "trl_step_long": "the same with prompts of 128 tokens",
     "quickstart": "held-out accuracy before and after the quickstart, over seeds, and its training time",
+    "tampering": "programs that try to be paid without solving their task, under five ways of grading",
     "overhead": "share of a step spent on advantage, objective and records",
+    "pool": "what a cheap call costs more in the worker pool than in the same process",
+    "pool_memory": "memory of caller and workers over 100,000 calls of the worker pool",
 }
 
 
@@ -34,7 +37,8 @@ def main() -> None:
     parser.add_argument("--save", action="store_true", help="keep the outcome in benchmarks/results")
     args = parser.parse_args()
     options = Options(args.runs, args.small, args.steps, args.seeds, args.threads)
-    out = importlib.import_module(f"bench_{args.name.removesuffix('_long')}").run(args.name, options)
+    module = "bench_" + args.name.removesuffix("_long").removesuffix("_memory")
+    out = importlib.import_module(module).run(args.name, options)
     data = {
         "name": args.name,
         "ratio": round(out.ratio, 3),

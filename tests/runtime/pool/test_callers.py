@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from tests.runtime.pool.support import HERE, children, gone, hostile, until
@@ -177,6 +178,45 @@ except KeyboardInterrupt:
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == b"25\n"
+
+
+def test_a_thousand_tasks_wait_side_by_side(pool):
+    async def many():
+        return await asyncio.gather(*(pool.asend([square(i)]) for i in range(1000)))
+
+    assert [r[0].value for r in asyncio.run(many())] == [i * i for i in range(1000)]
+
+
+THROTTLED = """
+import os, sys
+sys.path.insert(0, {root!r})
+open({tasks!r}, "w").write(str(os.getpid()))
+from tests.runtime.pool.support import hostile
+from guerdon.records import Call
+from guerdon.runtime.pool.pool import Pool
+with Pool(hostile()) as pool:
+    calls = [Call("pool", "bombs.spin", {{"seconds": 0.15, "i": i}}, 0.3) for i in range(20)]
+    naps = [Call("pool", "bombs.sleep", {{"seconds": 0.15, "i": i}}, 0.3) for i in range(20)]
+    print(*(r.outcome for r in pool.send([*calls, *naps, Call("pool", "bombs.loop", {{}}, 0.3)])))
+"""
+
+
+@pytest.mark.nightly
+def test_on_a_host_throttled_to_a_tenth_no_right_answer_is_a_timeout():
+    """A tenth of one core for two workers and the caller: ten times slower than the core they would have had."""
+    group = Path("/sys/fs/cgroup/cpu/guerdon-test-throttle")
+    try:
+        group.mkdir(exist_ok=True)
+        (group / "cpu.cfs_quota_us").write_text("10000")  # of a period of 100,000
+    except OSError as error:
+        pytest.skip(f"cannot throttle processes here: {error}")
+    text = THROTTLED.format(root=str(HERE.parents[2]), tasks=str(group / "tasks"))
+    try:
+        done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=110, check=True)
+    finally:
+        until(lambda: not (group / "tasks").read_text())
+        group.rmdir()
+    assert done.stdout.split() == ["done"] * 40 + ["timeout"]
 
 
 def test_nothing_leaks():

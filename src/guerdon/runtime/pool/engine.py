@@ -27,6 +27,7 @@ from guerdon.runtime.pool.wire import WireError
 _WINDOW = 64  # calls a worker holds at most
 _AHEAD = 0.004  # seconds of expected work a worker holds at most; a call of unknown length is sent alone
 _UNKNOWN = 1.0
+_LOOK_AT = 64
 _CANARY_SQUARES = 2000
 _CANARY_ANSWER = sum(i * i for i in range(_CANARY_SQUARES))
 _CANARY_BODY = b'{"n":%d}' % _CANARY_SQUARES
@@ -140,7 +141,9 @@ class Engine:
         self._hold_court()
         touched: set[Hand] = set()
         blocked = 0
-        while blocked < len(self.batches):  # one call of each batch in turn, so that a large one keeps nobody waiting
+        # one call of each batch in turn, so that a large one keeps nobody waiting; after some that cannot go on the
+        # workers are taken to be full, because thousands of tasks may wait with a batch each
+        while blocked < min(len(self.batches), _LOOK_AT):
             batch = self.batches[0]
             self.batches.rotate(-1)
             item = batch.peek()

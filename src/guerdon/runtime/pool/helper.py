@@ -87,4 +87,5 @@ def _environment() -> dict[str, str]:
     # nothing of a user's interpreter settings reaches the workers; one hash seed for all of them, so that a program
     # that walks over a set gives the same result in every worker and every run
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    return {**kept, **dict.fromkeys(_THREADS, "1"), "PYTHONHASHSEED": "0"}
+    # every heap of a thread takes 64 MB of address space, which the memory limit counts: one heap for all
+    return {**kept, **dict.fromkeys(_THREADS, "1"), "PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}

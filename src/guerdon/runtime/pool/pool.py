@@ -45,6 +45,7 @@ class Pool:
                 raise RecipeError("a pool setting must be above 0", where=name, seen=getattr(self.settings, name))
         self._lock = threading.Lock()
         self._engine: Engine | None = None
+        self._pid = os.getpid()
         _POOLS.add(self)
 
     def send(self, calls: Sequence[Call]) -> list[Reply]:
@@ -92,6 +93,8 @@ class Pool:
         if not calls:
             batch.future.set_result([])
             return batch
+        if self._pid != os.getpid():  # forked by something that does not tell the interpreter
+            self._forked()
         with self._lock:
             if self._engine is None or self._engine.closing:
                 self._engine = Engine(s, search_path())
@@ -106,6 +109,7 @@ class Pool:
 
     def _forked(self) -> None:
         engine, self._engine = self._engine, None
+        self._pid = os.getpid()
         self._lock = threading.Lock()  # the old one may be held by a thread that does not exist here
         if engine is not None:
             engine.abandon()
