@@ -38,7 +38,7 @@ def regex_match(
     ignore_case: bool = False,
     multiline: bool = False,
     dotall: bool = False,
-    seconds: float = 0.5,
+    seconds: float = 0.25,
     max_text: int = 20_000,
 ) -> Exchange[Verdict]:
     r"""Accept an answer that fits the pattern.
@@ -50,7 +50,7 @@ def regex_match(
         gold: a pattern of Python's ``re``; a list or tuple holds several, of which one must fit.
         mode: ``full`` the whole answer fits; ``search`` a part of it.
         ignore_case, multiline, dotall: the flags of ``re``.
-        seconds: processor time per row.
+        seconds: processor time per row; a quarter leaves the rest of a second to noticing it and to a fresh worker.
         max_text: a longer answer is not read.
 
     Returns:
