@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guerdon.errors import UnknownNameError
-from guerdon.ops.overlap import bag_f1, bag_jaccard, missing_parts, pairs, parts_of, words
+from guerdon.ops.overlap import bag_f1, bag_jaccard, best_total, missing_parts, pairs, parts_of, words
 
 
 def test_words_by_normalisation():
@@ -52,3 +52,13 @@ def test_pairing_is_valid_and_the_largest(fits):
 def test_pairing_of_many_rows_is_quick():
     n = 400
     assert sorted(pairs([set(range(n)) for _ in range(n)])) == list(range(n))
+
+
+@given(st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=1, max_size=4))
+def test_best_total_equals_trying_all(points):
+    rows, columns = range(len(points)), range(3)
+    if len(points) <= 3:
+        ways = [sum(points[i][c] for i, c in zip(rows, p, strict=False)) for p in itertools.permutations(columns)]
+    else:
+        ways = [sum(points[r][c] for r, c in zip(p, columns, strict=False)) for p in itertools.permutations(rows)]
+    assert best_total(points) == pytest.approx(max(ways))

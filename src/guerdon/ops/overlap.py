@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from guerdon.errors import UnknownNameError
+from guerdon.errors import MachineError, UnknownNameError
 from guerdon.ops.answers import plain_text, squad_words
 
 
@@ -126,3 +126,28 @@ def _shift(column: int, row: int, via: dict[int, int], owner: dict[int, int]) ->
         if mover == row:
             return
         column = before
+
+
+def best_total(points: Sequence[Sequence[float]]) -> float:
+    """Largest sum of points when every row is paired with at most one column.
+
+    Raises:
+        MachineError: there are several rows and columns, and scipy is not installed.
+
+    Example:
+        >>> best_total([[1.0, 0.75], [0.5, 0.0]])
+        1.25
+    """
+    if not points or not points[0]:
+        return 0.0
+    if min(len(points), len(points[0])) == 1:
+        return max(p for row in points for p in row)
+    try:
+        from scipy.optimize import linear_sum_assignment
+    except ImportError as error:
+        raise MachineError(
+            "the package scipy is not installed, which pairs several items", seen=str(error),
+            fix="pip install 'guerdon[stats]'",
+        ) from error  # fmt: skip
+    rows, columns = linear_sum_assignment(points, maximize=True)
+    return float(sum(points[i][j] for i, j in zip(rows, columns, strict=True)))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from guerdon.errors import MachineError
 from guerdon.method import Paper, Policy, Preset, method
 from guerdon.ops.answers import same_length
-from guerdon.ops.overlap import bag_jaccard
+from guerdon.ops.overlap import bag_jaccard, best_total
 from guerdon.ops.tool_text import Plain, plain_call, read_calls, same_value
 from guerdon.records import Status, ToolCall, Verdict
 from guerdon.rewards.verifiers._rows import Row, failed, scored, unscored, verdict
@@ -149,7 +148,7 @@ def _share(found: list[Plain], wanted: list[Plain], options: Mapping[str, Any]) 
     points = [[_pair(w, f, options) for f in found] for w in wanted]
     if options["order"] == "kept":
         points = [[p if i == j else 0.0 for j, p in enumerate(row)] for i, row in enumerate(points)]
-    matched = _greedy(points) if options["matching"] == "greedy" else _optimal(points)
+    matched = _greedy(points) if options["matching"] == "greedy" else best_total(points)
     fine = granularity == "fine"
     best = 1 + sum(1 + len(a) if fine else 1 for _, a in wanted)
     return (_names([n for n, _ in found], [n for n, _ in wanted], options) + matched) / best
@@ -190,17 +189,3 @@ def _greedy(points: list[list[float]]) -> float:
             total += best
             used.add(-at)
     return total
-
-
-def _optimal(points: list[list[float]]) -> float:
-    try:
-        from scipy.optimize import linear_sum_assignment
-    except ImportError as error:
-        raise MachineError(
-            "the package scipy is not installed", where="tool_call_match.matching", seen=str(error),
-            fix="pip install 'guerdon[stats]', or matching='greedy'",
-        ) from error  # fmt: skip
-    if not points or not points[0]:
-        return 0.0
-    rows, columns = linear_sum_assignment(points, maximize=True)
-    return float(sum(points[i][j] for i, j in zip(rows, columns, strict=True)))
