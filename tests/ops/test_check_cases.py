@@ -16,6 +16,7 @@ def one(statement):
         ("assert candidate('a' + 'b', [1, -2]) == (3.5, {'x': {1}})", "('ab', [1, -2])", "(3.5, {'x': {1}})"),
         ("assert candidate(3 * 5) == [2 * 3, 4 // 3], 'message'", "(15,)", "[6, 1]"),
         ("assert candidate(0**0) == 2.0 / 4.0", "(1,)", "0.5"),
+        ("assert candidate('ab' + 'cd' + 'ef') == 'x' * 9", "('abcdef',)", "'xxxxxxxxx'"),
         ("assert candidate('ab' * 3) == 13441 * 19", "('ababab',)", "255379"),
     ],
 )  # fmt: skip

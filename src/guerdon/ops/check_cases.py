@@ -99,7 +99,8 @@ def _constant(node: ast.expr) -> Any:
     """The value of literals and of arithmetic on them."""
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
         left, right = _constant(node.left), _constant(node.right)
-        if _size(left) * _size(right) > _MAX or (isinstance(node.op, ast.Pow) and right not in range(_MAX_POWER)):
+        large = isinstance(node.op, ast.Mult) and _size(left) * _size(right) > _MAX
+        if large or (isinstance(node.op, ast.Pow) and right not in range(_MAX_POWER)):
             raise NotConstantError("a constant too large")
         try:
             return _OPERATORS[type(node.op)](left, right)

@@ -69,6 +69,20 @@ def is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
     return kind in (*_EXACT, int, float, complex)
 
 
+def shown(value: Any, limit: int = 40) -> str:
+    """A plain value as text for a reason, cut; never raises, whatever its size.
+
+    Example:
+        >>> shown([1, 2]), shown("x" * 50, 5), shown(10**5000)
+        ('[1, 2]', "'xxx…", 'an int too large to show')
+    """
+    try:
+        text = repr(value[: limit + 1] if type(value) in (str, bytes) else value)
+    except (ValueError, RecursionError, MemoryError):  # an int of more digits than Python writes, or depth
+        return f"{'an int' if type(value) is int else f'a {type(value).__name__}'} too large to show"
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
 def _same(a: Any, e: Any, sequences: str, tolerance: Fraction, depth: int) -> bool:
     kind, wanted = type(a), type(e)
     if depth < 0:

@@ -77,7 +77,7 @@ def test_all_or_a_share_of_the_cases(values, all_, fraction):
 
 def test_the_reason_names_the_first_case_that_failed():
     v, passed, _, _ = grade([returned(6, "eight", None)], [CODE], [task((3, 6), (4, 8), (5, 10))])
-    assert v.reason == ["1 of 3 passed; test 2: returned \"'eight'\""]
+    assert v.reason == ["1 of 3 passed; test 2: returned 'eight'"]
     assert passed.tolist() == [[[True, False, False]]]
 
 
@@ -204,6 +204,13 @@ def test_a_sandbox_that_loses_a_case_is_not_believed():
     v, _, credit, _ = grade([returned(6)], [CODE], [task((3, 6), (4, 8))])
     assert v.status == [Status.UNSCORED]
     assert bool(torch.isnan(credit).all())
+
+
+@pytest.mark.parametrize("value", [10**5000, [10**5000], "x" * 10**6, list(range(10**5))], ids=range(4))
+def test_a_value_too_large_to_show_is_judged_like_any_other(value):
+    v = grade([returned(value, 8)], [CODE], [task((3, 6), (4, 8))], form="fraction")[0]
+    assert v.score == [0.5]
+    assert len(v.reason[0]) < 120
 
 
 def test_errors():

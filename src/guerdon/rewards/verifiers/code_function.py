@@ -11,12 +11,12 @@ from torch import Tensor
 
 from guerdon.method import Paper, Policy, method
 from guerdon.ops.answers import same_length
-from guerdon.ops.plain_values import Sequences, holds_nan, is_plain, same_value
+from guerdon.ops.plain_values import Sequences, holds_nan, is_plain, same_value, shown
 from guerdon.outside import Exchange, outside
 from guerdon.records import Call, Reply, Task, Verdict
 from guerdon.rewards.verifiers import _code as code
 from guerdon.rewards.verifiers._program import POLICY
-from guerdon.rewards.verifiers._rows import short, unscored, verdict
+from guerdon.rewards.verifiers._rows import unscored, verdict
 
 
 @method(
@@ -116,16 +116,16 @@ def _case(case: Any, literals: bool) -> dict[str, Any]:
     """A case with its parts as values; what nothing can equal is a fault of the tests."""
     wants = [k for k in ("expected", "raises") if isinstance(case, Mapping) and k in case]
     if len(wants) != 1:
-        raise code.TestsError(f"a case needs args and one of expected and raises: {short(repr(case))}")
+        raise code.TestsError(f"a case needs args and one of expected and raises: {shown(case)}")
     parts = {"args": case.get("args", "()" if literals else ()), "kwargs": case.get("kwargs", "{}" if literals else {})}
     parts |= {wants[0]: case[wants[0]]}
     if literals:
         parts = {k: v if k == "raises" else _literal(v) for k, v in parts.items()}
     fits = isinstance(parts["args"], (list, tuple)) and isinstance(parts["kwargs"], Mapping)
     if not fits or holds_nan(parts.get("expected")) or not isinstance(parts.get("raises", ""), str):
-        raise code.TestsError(f"args is a list, kwargs a mapping, expected no NaN, raises a name: {short(repr(case))}")
+        raise code.TestsError(f"args is a list, kwargs a mapping, expected no NaN, raises a name: {shown(case)}")
     if not (is_plain(parts["args"]) and is_plain(dict(parts["kwargs"]))):
-        raise code.TestsError(f"the arguments must be plain values: {short(repr(case))}")
+        raise code.TestsError(f"the arguments must be plain values: {shown(case)}")
     return {**parts, "args": tuple(parts["args"]), "kwargs": dict(parts["kwargs"])}
 
 
@@ -133,7 +133,7 @@ def _literal(text: Any) -> Any:
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        raise code.TestsError(f"not a Python literal: {short(repr(text))}") from None
+        raise code.TestsError(f"not a Python literal: {shown(text)}") from None
 
 
 def _graded(
@@ -153,7 +153,7 @@ def _graded(
             items.append(code.Item(right, "" if right else f"did not raise {case['raises']}"))
         elif result.outcome == "returned":
             right = same_value(result.value, case["expected"], sequences=sequences, tolerance=tolerance)
-            items.append(code.Item(right, "" if right else f"returned {short(repr(result.value))}"))
+            items.append(code.Item(right, "" if right else f"returned {shown(result.value)}"))
         else:
             items.append(code.outcome_item(result))
     graded = code.judged(items, form, ran=any(r.outcome in ("returned", "not_plain") for r in results))
