@@ -30,7 +30,7 @@ def test_gold_as_rows_and_several_solutions():
     assert block_match([SQUARE], [rows]).score == [1.0]
     assert block_match([SQUARE], [["9 9 9", SQUARE]]).score == [1.0]
     assert block_match(["up\nleft"], [["up", "left"]], split="lines").score == [0.5]  # two plans of one step each
-    assert block_match(["up\nleft"], [[["up"], ["left"]]], split="rows").score == [0.0]
+    assert block_match(["up\nleft"], [[["up"], ["left"]]], split="rows").score == [1.0]
     assert block_match(["12\n34"], [[[12], [34]]]).score == [1.0]  # a column of numbers
     assert block_match(["a b\nc"], [[["a", "b"], ["c"]]], split="rows").score == [1.0]
 
