@@ -120,6 +120,19 @@ def test_a_payload_that_is_not_plain_is_an_error_of_the_caller(pool):
     assert pool.send([call("square", x=5)])[0].value == 25
 
 
+def test_a_reply_that_nobody_waits_for_ends_the_worker(ask):
+    reply = ask("forge", number=10**6)
+    assert (reply.outcome, reply.retries) == (Outcome.CRASHED, 1)
+    assert reply.reason == "a reply with number 1000000 that nobody waits for"
+
+
+def test_a_module_that_is_loaded_later_gets_a_worker_that_knows_it():
+    with Pool(hostile(workers=1)) as pool:
+        first = pool.send([call("pid")])[0].value
+        assert pool.send([Call("pool", "other.greet"), call("square", x=3)])[0].value == "hello"
+        assert pool.send([call("pid")])[0].value != first
+
+
 def test_programs_write_nothing_on_the_screen(ask, capfd):
     assert ask("noise").value == "quiet"
     assert capfd.readouterr() == ("", "")

@@ -124,7 +124,9 @@ class Hand:
                 yield item, message
 
     def drain(self) -> None:
-        """Keep the replies that arrived before the end as ``last_words``."""
+        """Keep the replies that arrived before the end as ``last_words``; after a broken one nothing is believed."""
+        if self.charge is not None and self.charge.outcome is Outcome.CRASHED:
+            return
         with contextlib.suppress(EOFError, WireError):
             for found in self.hear():
                 self.last_words.append(found)

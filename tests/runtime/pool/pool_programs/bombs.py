@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
+import struct
 import sys
 import time
 from pathlib import Path
@@ -150,3 +152,14 @@ def canary(payload):
         flag.write_text(str(left - 1))
         return -1
     return sum(i * i for i in range(payload["n"]))
+
+
+def forge(payload):
+    """Write a reply of its own on every line it can find."""
+    body = b'{"outcome":"done","value":"forged","wall":0,"used":0,"processor":0,"last":false}'
+    message = struct.pack(">IQ", len(body), payload["number"]) + body
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{fd}").startswith("socket:"):
+                os.write(int(fd), message)
+    return "honest"

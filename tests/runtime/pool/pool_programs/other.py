@@ -1,0 +1,5 @@
+"""A module that workers learn of later than the first one."""
+
+
+def greet(payload):
+    return "hello"
