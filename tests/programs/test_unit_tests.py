@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from guerdon.errors import MethodError
+from guerdon.programs import unit_tests
 from guerdon.programs.unit_tests import MAX_STOPS, grade
 
 
@@ -271,3 +273,95 @@ def test_assertions_inside_a_helper_of_the_file():
 def test_what_tests_print_goes_nowhere(capsys):
     outcomes("print('noise')\nassert f(1)", program(lambda x: x))
     assert capsys.readouterr().out == ""
+
+
+@dataclass
+class Result:
+    """A call as the sandbox gives it back."""
+
+    outcome: str
+    value: Any = None
+    error: str = ""
+    seconds: float = 0.0
+    args: tuple | None = None
+
+
+class Here:
+    """A sandbox that isolates nothing, for programs of this file."""
+
+    def __init__(self, seconds: float = 0.0):
+        self.seconds, self.entries = seconds, []
+
+    def session(self, source, *, limits):
+        self.source, self.limits = source, limits
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def call(self, entry, args=(), kwargs=None, *, arguments=False):
+        self.entries.append(entry)
+        if any(callable(a) for a in args):
+            raise MethodError("an input of the sandbox must be a plain value")
+        names: dict[str, Any] = {}
+        try:
+            exec(self.source, names)
+            copies = [list(a) if isinstance(a, list) else a for a in args]
+            value = names[entry](*copies, **(kwargs or {}))
+        except Exception as error:
+            return Result("raised", error=f"{type(error).__name__}: {error}", seconds=self.seconds)
+        return Result("returned", value, seconds=self.seconds, args=tuple(copies) if arguments else None)
+
+
+def ran(monkeypatch, source, file, sandbox=None, **payload):
+    box = sandbox or Here()
+    monkeypatch.setattr(unit_tests, "default_sandbox", lambda: box)
+    parts = {"entry": "f", "module": "solution", "preamble": "", "in_place": False, "seconds": 1.0, "total": 9.0}
+    return unit_tests.run({"source": source, "file": file, "memory_mb": 64, **parts, **payload})
+
+
+def test_a_run_in_a_sandbox(monkeypatch):
+    box = Here()
+    found = ran(monkeypatch, "def f(x): return 2 * x", "assert f(1) == 2\nassert f(2) == 5", box)
+    assert found == {
+        "items": [["line 1", True, ""], ["line 2", False, "assertion failed"]], "problem": "", "loaded": True,
+    }  # fmt: skip
+    assert (box.limits.seconds, box.limits.memory_mb) == (1.0, 64)
+
+
+def test_a_program_that_raises_while_it_loads_passes_no_test_that_expects_an_exception(monkeypatch):
+    file = "import pytest\ndef test_a():\n    with pytest.raises(ValueError):\n        f(-1)"
+    found = ran(monkeypatch, "raise ValueError('no')", file)
+    assert (found["items"], found["loaded"]) == ([["test_a", False, "does not load: ValueError: no"]], False)
+    assert ran(monkeypatch, "def f(x): raise ValueError('no')", file)["items"] == [["test_a", True, ""]]
+
+
+def test_a_test_keeps_its_lists_unless_it_says_otherwise(monkeypatch):
+    source, file = "def f(xs):\n    xs.clear()", "xs = [1]\nf(xs)\nassert xs == []"
+    assert ran(monkeypatch, source, file)["items"][0][1] is False
+    assert ran(monkeypatch, source, file, in_place=True)["items"][0][1] is True
+
+
+def test_the_time_of_all_calls_together(monkeypatch):
+    box = Here(seconds=4.0)
+    found = ran(monkeypatch, "def f(x): return x", "\n".join(f"assert f({i}) == {i}" for i in range(5)), box)
+    assert [passed for _, passed, _ in found["items"]] == [True, True, True, False, False]
+    assert "more than 9 s together" in found["items"][4][2]
+    assert box.entries.count("f") == 3
+
+
+def test_what_cannot_cross_the_border_is_a_fault_of_the_tests(monkeypatch):
+    found = ran(monkeypatch, "def f(g): return g(1)", "def test_a():\n    assert f(lambda x: x) == 1")
+    assert "no plain data" in found["problem"]
+
+
+def test_no_sandbox_blames_nobody(monkeypatch):
+    class Nowhere(Here):
+        def call(self, *args, **kwargs):
+            return Result("unavailable", error="install bubblewrap")
+
+    found = ran(monkeypatch, "def f(x): return x", "assert f(1) == 1", Nowhere())
+    assert found == {"items": [], "problem": "no sandbox: install bubblewrap", "loaded": False}

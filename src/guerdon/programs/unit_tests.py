@@ -11,13 +11,18 @@ import builtins
 import contextlib
 import io
 import random
+import resource
+import secrets
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from guerdon.errors import MethodError
 from guerdon.programs._test_forms import CandidateError, Forms, UnsupportedError
 from guerdon.programs._test_items import ITEM, Plan, plan
+from guerdon.runtime.sandbox.channel import default_sandbox
+from guerdon.runtime.sandbox.protocol import Limits
 
 MAX_CALLS, MAX_STOPS, REASON = 20_000, 3, 300
 
@@ -25,9 +30,14 @@ MAX_CALLS, MAX_STOPS, REASON = 20_000, 3, 300
 class Answer(Protocol):
     """What one call of the program gave: ``outcome`` is ``returned``, ``raised`` or why there is no value."""
 
-    outcome: Any
-    value: Any
-    error: str
+    @property
+    def outcome(self) -> str: ...  # noqa: D102
+
+    @property
+    def value(self) -> Any: ...  # noqa: D102
+
+    @property
+    def error(self) -> str: ...  # noqa: D102
 
 
 Ask = Callable[[str, Sequence[Any], Mapping[str, Any]], Answer]
@@ -83,6 +93,73 @@ class _Run:
         if outcome not in ("not_plain", "too_large"):
             self.stops += 1
         raise StoppedError(f"{outcome.replace('_', ' ')}: {answer.error}".removesuffix(": "))
+
+
+@dataclass(frozen=True)
+class _NoAnswer:
+    """The answer of a program that was not asked."""
+
+    outcome: str
+    error: str
+    value: Any = None
+
+
+def run(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a test file against a program in the sandbox of this machine.
+
+    Args:
+        payload: ``source`` of the program, ``file``, ``entry``, ``module``, ``preamble``, ``in_place``; ``seconds`` of
+            one call, ``total`` of all of them, and ``memory_mb`` of the program.
+
+    Returns:
+        What :func:`grade` returns, and ``loaded``: whether the program could be executed at all.
+    """
+    probe = f"loaded_{secrets.token_hex(8)}"
+    # without a name of its own, a program that raises while it loads would pass every test that expects an exception
+    source = f"{payload['source']}\n\ndef {probe}():\n    return True\n"
+    limits = Limits(seconds=payload["seconds"], memory_mb=payload["memory_mb"])
+    left = [float(payload["total"])]
+    # the sandbox's warm process outlives this call and must not inherit its limit; the pool itself measures the time
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))
+    with default_sandbox().session(source, limits=limits) as session:
+        first = session.call(probe)
+        loaded = first.outcome == "returned"
+
+        def ask(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Answer:
+            if not loaded:
+                return _NoAnswer("does not load", first.error or str(first.outcome))
+            if left[0] <= 0:
+                return _NoAnswer("timeout", f"the calls took more than {payload['total']:g} s together")
+            try:
+                found = session.call(name, args, kwargs, arguments=payload["in_place"])
+            except MethodError as error:
+                raise UnsupportedError(f"the tests pass a value that is no plain data: {error.what}") from None
+            if found.outcome == "unavailable":
+                raise UnavailableError(f"no sandbox: {found.error}")
+            left[0] -= found.seconds
+            for old, new in zip(args, found.args or (), strict=False):
+                _changed(old, new)
+            return found
+
+        if first.outcome == "unavailable":
+            return {"items": [], "problem": f"no sandbox: {first.error}", "loaded": False}
+        entries = [payload["entry"]] if payload["entry"] else []
+        graded = grade(
+            payload["file"], ask, entries=entries, module=payload["module"], helpers=payload["preamble"]
+        )  # fmt: skip
+    return {**graded, "loaded": loaded}
+
+
+def _changed(old: Any, new: Any) -> None:
+    """Give an argument of the test the content it has after the call."""
+    if type(old) is not type(new):
+        return
+    if isinstance(old, list):
+        old[:] = new
+    elif isinstance(old, (dict, set)):
+        old.clear()
+        old.update(new)
 
 
 def grade(
