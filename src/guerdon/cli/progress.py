@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from typing import IO, Any
@@ -71,8 +70,7 @@ def progress(total: int | None, *, plain: bool, quiet: bool, json: bool) -> Prog
 
 
 def _state(tally: Tally) -> str:
-    mean = tally.score.interval().estimate
-    parts = ["" if math.isnan(mean) else f"mean {mean:.3f}"]
+    parts = [f"mean {tally.score.mean:.3f}" if tally.score.n else ""]
     for name, count in (("failed", tally.states["failed"]), ("unscored", tally.states["unscored"])):
         parts.append(f"{name} {count / max(tally.n, 1):.1%}" if count else "")
     parts.append(f"bad rows {tally.bad}" if tally.bad else "")

@@ -263,7 +263,8 @@ def _bad(item: Item, name: str, error: DataError) -> Graded:
 def _advice(part: Part, name: str) -> str:
     own = f"write {part.component.card.name}:{name}=COLUMN"
     return {
-        "answer": f"--completion COLUMN to parse it from, or {own}", "length": f"{own}, or {name}=@words or {name}=@chars to count words or characters",
+        "answer": f"--completion COLUMN to parse it from, or {own}",
+        "length": f"{own}, or {name}=@words or {name}=@chars to count words or characters",
         "is_correct": f"name a verifier before it, or {own}",
         "completion": f"--completion COLUMN, or {own}", "gold": f"--gold COLUMN, or {own}",
         "prompt": f"--prompt COLUMN, or {own}",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from guerdon.grading.batch import Graded
-from guerdon.ops.stats import Interval, wilson
+from guerdon.ops.stats import Interval, bootstrap_mean_interval, wilson
 from guerdon.records import Status
 
 WARN, STOP = 0.02, 0.20  # shares of unscored rows that are said, and that end the work
@@ -55,13 +55,16 @@ class Moments:
             heapq.heapreplace(self.sample, (dice, value))
 
     def interval(self) -> Interval:
-        """Mean with its 95% interval: Wilson's where every score is 0 or 1, else the normal one."""
+        """Mean with its 95% interval: Wilson's where every score is 0 or 1, bootstrap to 2,000 rows, else normal.
+
+        Rows count as independent: several completions of one prompt make it too narrow.
+        """
         if not self.n:
             return Interval(math.nan, math.nan, math.nan)
         if self.binary:
             return wilson(self.ones, self.n)
-        if self.n < 2:
-            return Interval(self.mean, math.nan, math.nan)
+        if self.n <= len(self.sample):
+            return bootstrap_mean_interval(sorted(self.values()), resamples=2000)
         half = _Z * math.sqrt(self.squares / (self.n - 1) / self.n)
         return Interval(self.mean, self.mean - half, self.mean + half)
 
