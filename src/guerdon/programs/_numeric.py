@@ -154,7 +154,7 @@ def value(node: Node, at: Mapping[str, Any], log_base: int | None) -> Any:
 def judge(a: Node, b: Node, equations: bool, relative: float) -> Literal["equal", "different", "unknown"]:
     """Two formulas by their values; ``log`` without a base is read as natural on both sides, else as of base 10."""
     names = symbols(a) | symbols(b)
-    digits = _digits(a, b)
+    digits = precision(a, b)
     if digits is None:
         return "unknown"
     found: Literal["equal", "different", "unknown"] = "unknown"
@@ -168,7 +168,7 @@ def judge(a: Node, b: Node, equations: bool, relative: float) -> Literal["equal"
     return found
 
 
-def _digits(a: Node, b: Node) -> tuple[int, int] | None:
+def precision(a: Node, b: Node) -> tuple[int, int] | None:
     """The two precisions: enough for the last digit of a large number; None for one that is too large."""
     sizes = [m for m in (magnitude(a), magnitude(b)) if m is not None]
     extra = max([0.0, *(m * 0.3011 for m in sizes)])

@@ -98,10 +98,13 @@ def _confirmed(answer: str, gold: str, relative: float) -> dict[str, str]:
     """
     a, g = _parsed(f"${answer}$"), _parsed(f"${gold}$")
     left, right = _side(a, answer), _side(g, gold)
-    if right is None:
-        return {"relation": "bad_gold", "by": "math-verify reads only a part of it" if g else "math-verify"}
-    if left is None:
-        return {"relation": "bad_answer", "by": "math-verify reads only a part of it" if a else "math-verify"}
+    # a gold answer that our own parser understands is sound, whatever it is compared with
+    if right is None and not read(gold).understood:
+        return {"relation": "bad_gold", "by": "math-verify"}
+    if left is None or right is None:
+        return {"relation": "bad_answer", "by": "math-verify"}
+    if isinstance(left, Node) and isinstance(right, Node) and _numeric.precision(left, right) is None:
+        return {"relation": "bad_answer", "by": "numbers too large to work out"}
     said = math_verify.verify(g, a, timeout_seconds=None) and math_verify.verify(a, g, timeout_seconds=None)
     found = _agree(left, right, relative)
     if found == "unknown":
@@ -120,7 +123,7 @@ def _side(parsed: list[Any], text: str) -> Any:
 
 
 def _agree(a: Any, b: Any, relative: float) -> str:
-    """Two objects of sympy by their values, part by part where they are collections."""
+    """Two formulas by their values, part by part where they are collections."""
     if isinstance(a, (sympy.Tuple, sympy.Interval)) and type(a) is type(b) and len(a.args) == len(b.args):
         parts = [_agree(x, y, relative) for x, y in zip(a.args, b.args, strict=True)]
         return next((r for r in ("different", "unknown") if r in parts), "equal")

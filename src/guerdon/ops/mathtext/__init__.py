@@ -14,6 +14,7 @@ from guerdon.ops.mathtext.screen import screen
 from guerdon.ops.mathtext.structure import Answer, read
 
 _INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
+_MARKS = " .,;:`*_$"  # around an answer, never one
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,11 @@ def decide(answer: str, gold: str, rules: Rules) -> Decision:
     if _INTEGER.fullmatch(answer) and _INTEGER.fullmatch(gold) and not rules.relative:
         return Decision("equal" if int(answer) == int(gold) else "different")
     a, g = screen(answer), screen(gold)
-    if g.problem or not g.text:
+    if g.problem or not g.text.strip(_MARKS):
         return Decision("bad_gold", g.problem or "no gold answer")
-    if a.problem or not a.text:
+    if a.problem or not a.text.strip(_MARKS):
         return Decision("bad_answer", a.problem or "no answer found")
-    return Decision(judged(a.text, g.text, rules), a.note)
+    return Decision("equal" if a.text == g.text else judged(a.text, g.text, rules), a.note)
 
 
 def judged(answer: str, gold: str, rules: Rules) -> Relation:

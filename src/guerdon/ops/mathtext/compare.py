@@ -12,7 +12,7 @@ from guerdon.ops.answers import choice_of, plain_text
 from guerdon.ops.mathtext import exact
 from guerdon.ops.mathtext.evaluate import evaluate, magnitude
 from guerdon.ops.mathtext.exact import HardError, UndefinedError, Value
-from guerdon.ops.mathtext.expression import Node
+from guerdon.ops.mathtext.expression import DEGREE, Node
 from guerdon.ops.mathtext.structure import Answer
 from guerdon.ops.mathtext.units import ANGLE, unit_of
 
@@ -119,8 +119,8 @@ def relation(a: Answer, g: Answer, rules: Rules) -> Relation:
             return "equal" if letters[0] == letters[1] else "different"
     if _letters(a.text) and _letters(g.text) and _same_words(a.text, g.text):
         return "equal"
-    if a.kind == "raw" or g.kind == "raw":
-        return "unknown"
+    if "raw" in (a.kind, g.kind):
+        return "different" if "text" in (a.kind, g.kind) else "unknown"
     if "equation" in (a.kind, g.kind) or renamed:
         return _equations(a, g, rules)
     return _by_kind(replace(a, name=""), replace(g, name=""), rules)
@@ -147,6 +147,10 @@ def _by_kind(a: Answer, g: Answer, rules: Rules) -> Relation:
         return _any_order(_distinct(a.items, rules), _distinct(g.items, rules), rules)
     if kinds <= {"list", "set"} or kinds == {"union"}:
         return _any_order(a.items, g.items, rules)
+    if "list" in kinds:
+        # 3/2 or 1.5 is one answer, said twice
+        left, right = _single(a, rules), _single(g, rules)
+        return relation(left, right, rules) if left.kind != "list" and right.kind != "list" else "different"
     if "set" in kinds and len(a.items or g.items) == 1 and kinds & {"value", "text"}:
         return relation(a.items[0] if a.kind == "set" else a, g.items[0] if g.kind == "set" else g, rules)
     return "different"
@@ -200,6 +204,10 @@ def _distinct(items: Sequence[Answer], rules: Rules) -> list[Answer]:
     return out
 
 
+def _single(a: Answer, rules: Rules) -> Answer:
+    return items[0] if a.kind == "list" and len(items := _distinct(a.items, rules)) == 1 else a
+
+
 def _value(a: Answer, g: Answer, rules: Rules) -> Relation:
     assert a.node is not None
     assert g.node is not None
@@ -218,8 +226,7 @@ def _value(a: Answer, g: Answer, rules: Rules) -> Relation:
     angle = {u[0] for u in (x, y) if u}
     if found == "different" and angle == {ANGLE} and rules.units == "ignore":
         # 30° is π/6
-        turned = Node("div", None, (Node("sym", "π"), Node("num", Fraction(180))))
-        left, right = (Node("mul", None, (n, turned)) if u else n for n, u in ((a.node, x), (g.node, y)))
+        left, right = (Node("mul", None, (n, DEGREE)) if u else n for n, u in ((a.node, x), (g.node, y)))
         return rules.decide(left, right)
     return found
 

@@ -106,7 +106,7 @@ def magnitude(node: Node) -> float | None:
     if node.kind == "root":
         return known[0] / node.value
     if node.kind in ("mul", "div"):
-        total = known[0] + known[1] if node.kind == "mul" else known[0] - known[1]
+        total = sum(known) if node.kind == "mul" else known[0] - known[1]
         return None if math.isnan(total) else total
     if node.kind == "add":
         largest, second = sorted(known)[-1], sorted(known)[-2]

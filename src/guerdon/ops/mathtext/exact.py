@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-MAX_TERMS, MAX_BITS, MAX_RADICAND, MAX_POWER = 256, 65_536, 10**12, 64
+MAX_TERMS, MAX_BITS, MAX_RADICAND, MAX_POWER = 100, 65_536, 10**12, 64
 OPAQUE = "?"
 
 Key = tuple[int, tuple[tuple[str, int], ...]]
@@ -226,7 +226,7 @@ def _sum(a: Poly, b: Poly) -> Poly:
 def _product(a: Poly, b: Poly) -> Poly:
     if b == {_ONE: 1}:
         return a
-    if len(a) * len(b) > 16 * MAX_TERMS:
+    if len(a) * len(b) > 20 * MAX_TERMS:
         raise HardError("too many terms")
     out: Poly = {}
     for (r, p), c in a.items():

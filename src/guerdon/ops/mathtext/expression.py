@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-MAX_DEPTH, MAX_FACTORIALS = 64, 4
+MAX_DEPTH, MAX_MARKS = 64, 6
 
 
 class UnreadableError(Exception):
@@ -50,6 +50,9 @@ _WORD = re.compile(r"[A-Za-z]+")
 _SPACE = re.compile(r"(?:\s|\\[,;:!> ]|\\q?quad\b|~|&)+")
 _NAMES = re.compile("|".join(FUNCTIONS))
 _STYLES = ("mathrm", "text", "mathbf", "boldsymbol", "mathit", "mbox", "operatorname", "vec", "hat", "bar", "overline")
+
+
+DEGREE = Node("div", None, (Node("sym", "π"), Node("num", Fraction(180))))
 
 
 def parse(text: str) -> Node:
@@ -129,7 +132,8 @@ class _Reader:
         return parts[0] if len(parts) == 1 else Node("add", None, tuple(parts))
 
     def term(self) -> Node:
-        node = self.factor()
+        # a * b / c * d read from the left is a b d over c; flat, so that a long product is no deep tree
+        above, below = [self.factor()], []
         while True:
             sign = self.take("\\cdot", "\\times", "**", "*", "/", "\\div", "\\ast")
             if sign == "**":
@@ -137,14 +141,13 @@ class _Reader:
             if sign:
                 minus = bool(self.take("-"))
                 other = self.factor()
-                other = Node("neg", None, (other,)) if minus else other
-                node = Node("div" if sign in ("/", "\\div") else "mul", None, (node, other))
+                (below if sign in ("/", "\\div") else above).append(Node("neg", None, (other,)) if minus else other)
             elif self.starts_factor():
                 if self.text[self.at].isdigit() and _ends_in_digit(self.text, self.at):
                     raise UnreadableError("two numbers side by side")
-                node = Node("mul", None, (node, self.factor()))
+                above.append(self.factor())
             else:
-                return node
+                return Node("div", None, (_product(above), _product(below))) if below else _product(above)
 
     def starts_factor(self) -> bool:
         c = self.peek()
@@ -158,17 +161,16 @@ class _Reader:
 
     def _factor(self) -> Node:
         node = self.base()
-        marks = 0
-        while True:
+        for _ in range(MAX_MARKS):
             if self.take("^", "**"):
                 node = Node("pow", None, (node, self.exponent()))
-            elif self.peek() == "!" and self.take("!"):
-                marks += 1
-                if marks > MAX_FACTORIALS:
-                    raise UnreadableError("too many factorial signs")
+            elif self.take("!"):
                 node = Node("fact", None, (node,))
+            elif self.take("°"):
+                node = Node("mul", None, (node, DEGREE))
             else:
                 return node
+        raise UnreadableError("too many exponents and factorial signs")
 
     def exponent(self) -> Node:
         if self.peek() == "{":
@@ -346,9 +348,10 @@ class _Reader:
         if self.peek() and self.peek() in "({[":
             inner = self.group(self.peek(), {"(": ")", "{": "}", "[": "]"}[self.peek()])
         else:
-            inner = self.factor()
+            factors = [self.factor()]
             while self.starts_factor() and self.peek() != "(" and not self.before_function():
-                inner = Node("mul", None, (inner, self.factor()))
+                factors.append(self.factor())
+            inner = _product(factors)
             if self.take("/"):
                 inner = Node("div", None, (inner, self.factor()))
         node = Node("fn", name, (inner, *parts))
@@ -362,6 +365,10 @@ class _Reader:
 _FACTORS = {
     "frac", "dfrac", "tfrac", "cfrac", "binom", "dbinom", "tbinom", "sqrt", "pi", "infty", "lvert", *GREEK, *FUNCTIONS
 }  # fmt: skip
+
+
+def _product(factors: list[Node]) -> Node:
+    return factors[0] if len(factors) == 1 else Node("mul", None, tuple(factors))
 
 
 def decimal(text: str) -> Fraction:

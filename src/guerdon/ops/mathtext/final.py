@@ -11,7 +11,7 @@ _BOX = re.compile(r"\\f?boxed\s*\{")
 _STEP = re.compile(r"\\.|[{}]", re.DOTALL)
 _BETWEEN = re.compile(r"[\s$.,;\\()\[\]]*(?:and|or|,|;)[\s$\\()\[\]]*")
 _SENTENCE = re.compile(r"(?<!\d)[.!?](?=\s|$)|(?<=\d)\.(?=\s+[A-Z])|\s(?:because|since|so that|which|as)\s|[;:]\s")
-_MATHS = re.compile(r"(?<!\\)\$([^$]+)\$")
+_MATHS = re.compile(r"(?<!\\)\$((?:\\.|[^$\\])+)\$")
 
 
 def final_answer(text: str, extract: str = "auto", several: str = "join") -> tuple[str, str]:

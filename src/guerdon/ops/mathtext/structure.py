@@ -30,6 +30,11 @@ class Answer:
     unit: str = ""
     percent: bool = False
 
+    @property
+    def understood(self) -> bool:
+        """Whether no part of it is raw."""
+        return self.kind != "raw" and all(i.understood for i in self.items)
+
 
 _REPLACED = (
     (re.compile(r"\\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])\s*\.?"), ""),
@@ -67,6 +72,7 @@ _REPLACED = (
 _BOX = re.compile(r"\\f?boxed\s*\{(.*)\}", re.DOTALL)
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])", re.ASCII)
 _MATRIX = re.compile(r"\\begin\{([pbB]?matrix|array)\}(?:\{[lcr|]*\})?(.*)\\end\{\1\}", re.DOTALL)
+_NOTHING = re.compile(r"(?:\\text\{)?\s*(?:no (?:real )?solutions?|(?:the )?empty set)\s*\}?", re.IGNORECASE)
 _BASE = re.compile(r"(-?(?=[0-9A-F]*\d)[0-9A-F]+)_\s*(?:\{\s*(\d{1,2})\s*\}|(\d{1,2}))$", re.ASCII)
 _NAME = re.compile(r"(?:\\?[A-Za-z]+|[A-Za-z])(?:_(?:\{\w{1,8}\}|\w))?'?(?:\s*\(\s*[A-Za-z](?:\s*,\s*[A-Za-z])*\s*\))?")
 _LEAD = re.compile(r"[A-Za-z][A-Za-z ,']*\b(?:is|are|equals?|be|equal to)\b:?\s+(?=[-+$\\\d(\[√π.])")
@@ -106,7 +112,7 @@ def _read(s: str, thousands: bool) -> Answer:
         s = s[1:-1].strip()
     if not s:
         return Answer("raw", s)
-    if s == "∅" or s.replace(" ", "") == "\x02\x03":
+    if s == "∅" or _NOTHING.fullmatch(s) or s.replace(" ", "") == "\x02\x03":
         return Answer("set", s)
     matrix = _MATRIX.fullmatch(s)
     if matrix:

@@ -20,7 +20,8 @@ ANGLE = (("deg", 1),)
 _POWER = re.compile(r"(?:\^\{?|\*\*)([23])\}?$")
 # two letters are more often a product of variables
 _SHORT = ("km", "cm", "mm", "kg", "mg", "ft", "in", "mi", "lb", "oz", "hr", "ml", "mL", "yd")
-# single letters are units only where they are set as text: 5m is a product
+# a single letter is a unit where it is set as text, or apart from a plain number: 5 m is a length, 5m is a product
+_LETTER_END = re.compile(r"([-+]?[\d,]*\.?\d+)\s+([mgshLNJWV])", re.ASCII)
 _TEXT_END = re.compile(r"\\text\{([^{}]*)\}\s*(\^\{?[23]\}?)?\s*\.?$")
 _WORD_END = re.compile(r"(?<=[\d)}\]!%π\s])\s*((?:[A-Za-z]+[ /.-]?){1,6}(?:\^\{?[23]\}?)?)\.?$")
 
@@ -56,11 +57,14 @@ def split_unit(text: str) -> tuple[str, str]:
         >>> split_unit(r"5.4 \text{ cents}"), split_unit("10 km/h"), split_unit("3xy"), split_unit("30°")
         (('5.4', 'cents'), ('10', 'km/h'), ('3xy', ''), ('30', '°'))
     """
-    if text.endswith(("°", "° C", "° F", "°C", "°F")):
+    if text.endswith(("°", "° C", "° F", "°C", "°F")) and not re.search(r"sin|cos|tan|cot|sec|csc", text):
         return text.rstrip("CF ").removesuffix("°").strip(), "°"
     match = _TEXT_END.search(text)
     if match and text[: match.start()].strip():
         return text[: match.start()].strip(), match.group(1).strip() + (match.group(2) or "")
+    match = _LETTER_END.fullmatch(text)
+    if match:
+        return match.group(1), match.group(2)
     match = _WORD_END.search(text)
     if match:
         words = match.group(1).strip(" .")
