@@ -183,6 +183,8 @@ def _choice_of(*words: str) -> Callable[[World, torch.Generator, tuple[int, ...]
 _FIELDS: dict[str, Any] = {
     "unsolved": {"search": ["found"]}, "constraints": [{"name": "words", "max": 6}], "schema": {"type": "integer"},
     "keywords": ["sum", "so"], "phrase": "the sum", "words": 4, "keypoints": [[["sum", "check"]], [["so"], ["then"]]],
+    "tests": {"entry": "f", "file": "assert f(2) == 4",
+              "cases": [{"args": [2], "expected": 4, "stdin": "2", "stdout": "4"}]},
     "checks": [{"name": "words", "max": 6, "weight": 0.5}, {"name": "words", "min": 4, "weight": 0.5}],
 }  # fmt: skip
 

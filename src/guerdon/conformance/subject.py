@@ -135,6 +135,9 @@ def subject(method: Method, given: Mapping[str, Any] | None = None) -> Subject:
     except Exception:  # the checks call it again and report what it raises with its input
         return dataclasses.replace(probe, out_axes=written)
     tensors = [leaf.value for leaf in found if isinstance(leaf.value, torch.Tensor)]
+    if card.stage == "verifier" and card.writes:
+        # the columns of a verdict run over the rows; what it writes beside them is annotated
+        written = (*[("batch",)] * (len(tensors) - len(written)), *written)
     fits = len(written) == len(tensors) and all(len(w) == x.ndim for w, x in zip(written, tensors, strict=True))
     if fits and all(a in _KNOWN for w in written for a in w):
         named = iter(written)
