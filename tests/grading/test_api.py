@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import guerdon
-from guerdon.errors import DataError, RecipeError
+from guerdon.errors import DataError, RecipeError, UnknownNameError
 from guerdon.records import Status
+
+GSM8K = Path(__file__).parents[3] / "shared/data/gsm8k/example_model_solutions.jsonl.gz"
 
 
 def test_completions_rows_and_files_agree(tmp_path):
@@ -64,3 +68,29 @@ def test_two_entries_of_one_name_get_their_own_column():
 def test_importing_guerdon_loads_no_torch():
     code = "import sys, guerdon, guerdon.cli; assert guerdon.__all__; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_gold_answers_at_the_end_of_a_solution_are_cut_out():
+    golds = ["2+2=4\n#### 4", "no mark", None, ["#### 3", "#### 4"]]
+    found = guerdon.score(["4"] * 4, "answer_equal", gold=golds, gold_format="hash")
+    assert found.score == pytest.approx([1.0, math.nan, math.nan, 1.0], nan_ok=True)
+    assert "no answer of format hash in it" in found.reason[1]
+    assert found.tally.bad == 1
+    assert guerdon.score(["4"], guerdon.reward("answer_equal"), gold=golds[:1], gold_format="hash").score == [1.0]
+    with pytest.raises(UnknownNameError, match="hsh"):
+        guerdon.score(["4"], "answer_equal", gold=["4"], gold_format="hsh")
+
+
+@pytest.mark.skipif(not GSM8K.exists(), reason="the GSM8K solutions are not in ../shared/data")
+def test_judgements_published_with_gsm8k_are_reproduced():
+    # 1,319 solutions of two models with the authors' own verdicts; both sides end in a line "A: number"
+    for model in ("6b_finetuning", "175b_verification"):
+        found = guerdon.score(
+            GSM8K, "numeric_close:relative=0,extract=answer_line", gold="ground_truth", gold_format="answer_line",
+            columns={"completion": f"{model}.solution"},
+        )  # fmt: skip
+        with gzip.open(GSM8K, "rt", encoding="utf-8") as file:
+            published = [json.loads(line)[model]["is_correct"] for line in file]
+        assert found.tally.bad == 0
+        wrong = [i for i, (s, p) in enumerate(zip(found.score, published, strict=True)) if (s == 1.0) != p]
+        assert wrong == []

@@ -31,6 +31,7 @@ def score(
     prompt: str | None = None,
     id: str = "",
     group: str = "",
+    gold_format: str = "",
     out: Path | None = None,
     report: Path | None = None,
     limit: int | None = None,
@@ -58,6 +59,7 @@ def score(
         prompt: column of the prompt, for rewards that read it, and for the report.
         id: column that names a row; default id, else the number of the row.
         group: column that says which rows answer the same prompt, for rewards that compare them.
+        gold_format: how the answer is cut out of a gold text that holds a whole solution: hash (GSM8K), boxed, …
         out: write one JSON line per row to this file.
         report: write a self-contained HTML page about the scores to this file.
         limit: score only so many rows.
@@ -77,7 +79,7 @@ def score(
     named = {"completion": completion, "gold": gold, "prompt": prompt}
     grader = Grader(
         asked(with_, "guerdon score"), columns={k: v for k, v in named.items() if v}, id_column=id, group_column=group,
-        allow_code=allow_code,
+        gold_format=gold_format, allow_code=allow_code,
     )  # fmt: skip
     source = FileSource(file)
     bound = grader.bind(peek(source), str(file))

@@ -61,7 +61,11 @@ class Scored(Sequence[Graded]):
 
 
 def reward(
-    *rewards: str, columns: Mapping[str, str] | None = None, group: str = "", allow_code: bool = False
+    *rewards: str,
+    columns: Mapping[str, str] | None = None,
+    group: str = "",
+    gold_format: str = "",
+    allow_code: bool = False,
 ) -> Grader:
     """Rewards by name as one callable thing, for :func:`score` and the adapters of trainers.
 
@@ -69,6 +73,7 @@ def reward(
         rewards: as behind ``--with``: ``"numeric_close:gold=answer,relative=0.01"``.
         columns: signals read from columns of another name, for all rewards: ``{"gold": "answer"}``.
         group: column that tells which rows are samples of one prompt.
+        gold_format: how the answer is cut out of a gold text that holds a whole solution: ``hash`` for GSM8K.
         allow_code: whether a dotted path to your own code may be imported.
 
     Raises:
@@ -78,7 +83,7 @@ def reward(
         >>> reward("answer_equal", "length_penalty:length=@words").name
         'answer_equal+length_penalty'
     """
-    return Grader(rewards, columns=columns, group_column=group, allow_code=allow_code)
+    return Grader(rewards, columns=columns, group_column=group, gold_format=gold_format, allow_code=allow_code)
 
 
 def score(
@@ -89,6 +94,7 @@ def score(
     prompt: str | Sequence[Any] | None = None,
     columns: Mapping[str, str] | None = None,
     group: str = "",
+    gold_format: str = "",
     batch: int = BATCH,
     allow_code: bool = False,
 ) -> Scored:
@@ -100,6 +106,7 @@ def score(
         gold, prompt: the column of that name, or for completions a value per row.
         columns: further signals read from columns of another name.
         group: column that tells which rows are samples of one prompt.
+        gold_format: how the answer is cut out of a gold text that holds a whole solution: ``hash`` for GSM8K.
         batch: rows scored at a time, 0 for all at once.
         allow_code: whether a dotted path to your own code may be imported.
 
@@ -119,10 +126,12 @@ def score(
     named = {n: v for n, v in (("gold", gold), ("prompt", prompt)) if isinstance(v, str)}
     chosen = {**(columns or {}), **named}
     if isinstance(rewards, Grader):
-        grader = rewards.over(chosen, group)
+        grader = rewards.over(chosen, group, gold_format)
     else:
         asks = [rewards] if isinstance(rewards, str) else list(rewards)
-        grader = Grader(asks, columns=chosen, group_column=group, allow_code=allow_code)
+        grader = Grader(
+            asks, columns=chosen, group_column=group, gold_format=gold_format, allow_code=allow_code
+        )  # fmt: skip
     if isinstance(rows, Path):
         source = FileSource(rows)
         known, items = peek(source), source.items()

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from guerdon.errors import DataError, RecipeError
+from guerdon.ops.answers import extract_answer
 from guerdon.records import Task, ToolCall, Turn
 from guerdon.signals import signal
 
@@ -59,6 +60,28 @@ def reader(name: str) -> Cell:
         f"the signal {name!r} cannot be read from a column", seen=f"{found.dtype} [{found.shape}]",
         allowed="text, numbers and flags per row, numbers per decision, task, turns, tool_calls",
     )  # fmt: skip
+
+
+def cut_gold(form: str) -> Cell:
+    """Gold answers that stand at the end of a worked solution: only the answer is kept.
+
+    Example:
+        >>> cut_gold("hash")("2 + 2 = 4\\n#### 4")
+        '4'
+    """
+
+    def cell(value: Any) -> Any:
+        read = _gold(value)
+        if isinstance(read, tuple):
+            return tuple(cell(v) for v in read)
+        if not isinstance(read, str):
+            return read
+        found = extract_answer(read, form)
+        if not found:
+            raise DataError(f"no answer of format {form} in it", seen=read[-80:])
+        return found
+
+    return cell
 
 
 def collate(name: str, cells: Sequence[Any]) -> Any:

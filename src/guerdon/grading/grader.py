@@ -9,8 +9,9 @@ from typing import Any
 
 from guerdon.errors import DataError, RecipeError, UnknownNameError
 from guerdon.grading.batch import Graded, Item, Plan, Row, grade_rows
-from guerdon.grading.cells import COMPUTED, Cell, pick, reader
+from guerdon.grading.cells import COMPUTED, Cell, cut_gold, pick, reader
 from guerdon.grading.request import Part, make, parse, settle
+from guerdon.ops.answers import FORMATS
 from guerdon.records import Status
 from guerdon.signals import signal
 
@@ -25,6 +26,7 @@ class Grader:
         asks: rewards as written behind ``--with``.
         columns: signals read from columns of another name, for all rewards: ``{"gold": "answer"}``.
         id_column, group_column: where the id of a row and its group stand.
+        gold_format: how the answer is cut out of a gold text that holds a whole solution; empty for as it stands.
         allow_code: whether a dotted path to code of the user may be imported.
 
     Raises:
@@ -38,7 +40,7 @@ class Grader:
 
     def __init__(
         self, asks: Sequence[str], *, columns: Mapping[str, str] | None = None, id_column: str = "",
-        group_column: str = "", allow_code: bool = False,
+        group_column: str = "", gold_format: str = "", allow_code: bool = False,
     ):  # fmt: skip
         if not asks:
             raise RecipeError("no reward given", where="--with", fix="--with answer_equal, or another of guerdon list")
@@ -47,7 +49,7 @@ class Grader:
         self.columns = dict(columns or {})
         for name in self.columns:
             signal(name)
-        self.id_column, self.group_column = id_column, group_column
+        self.id_column, self.group_column, self.gold_format = id_column, group_column, _known_format(gold_format)
 
     @property
     def name(self) -> str:
@@ -73,11 +75,12 @@ class Grader:
         """
         return Bound(self, columns, where)
 
-    def over(self, columns: Mapping[str, str], group: str = "") -> Grader:
+    def over(self, columns: Mapping[str, str], group: str = "", gold_format: str = "") -> Grader:
         """The same rewards with further columns named."""
         other = copy.copy(self)
         other.columns = {**self.columns, **columns}
         other.group_column = group or self.group_column
+        other.gold_format = _known_format(gold_format or self.gold_format)
         return other
 
     def grade(self, rows: Sequence[Mapping[str, Any]]) -> list[Graded]:
@@ -85,6 +88,12 @@ class Grader:
         columns = {name: None for row in rows for name in row}
         items = [Item(i, f"row {i}", row) for i, row in enumerate(rows, start=1)]
         return self.bind(columns).grade(items) if items else []
+
+
+def _known_format(name: str) -> str:
+    if name and name not in FORMATS:
+        raise UnknownNameError("answer format", name, FORMATS, where="gold_format")
+    return name
 
 
 def _unique(parts: list[Part]) -> list[Part]:
@@ -117,7 +126,8 @@ class Bound:
                 carried.add("is_correct")
         self.cells: dict[tuple[str, str], Cell] = {}
         for name, path in {(n, c) for plan in self.plans for n, c in plan.sources.items()}:
-            self.cells[name, path] = reader(name)
+            whole = name != "gold" or not grader.gold_format
+            self.cells[name, path] = reader(name) if whole else cut_gold(grader.gold_format)
         if grader.scope == "group" and not grader.group_column and "group_id" not in grader.columns:
             raise RecipeError(
                 "a reward compares the samples of one prompt, so the rows need a group", where=where,

@@ -63,7 +63,8 @@ def request(bound: Bound, found: Digest, *, batch: int, limit: int | None) -> di
     grader = bound.grader
     return {
         "v": 1, "guerdon": version("guerdon"), "rewards": bound.describe(), "id": grader.id_column,
-        "group": grader.group_column, "size": found.size, "sha256": found.sha256, "batch": batch, "limit": limit,
+        "group": grader.group_column, "gold_format": grader.gold_format, "batch": batch, "limit": limit,
+        "size": found.size, "sha256": found.sha256,
     }  # fmt: skip
 
 
