@@ -23,7 +23,8 @@ def inspect(
     inspect keeps, counts as unscored and leaves out of metrics; its NOANSWER would count as 0.
 
     Args:
-        reward: as behind ``--with`` of ``guerdon score``, several, or what ``guerdon.reward`` made (with ``gold_format``).
+        reward: as behind ``--with`` of ``guerdon score``, several, or what
+            ``guerdon.reward`` made (with ``gold_format``, for gold texts that hold a whole solution).
         columns: signals read from columns of another name, such as a key of the metadata.
         allow_code: whether a dotted path to your own code may be imported.
 

@@ -28,7 +28,8 @@ def trl(
     and unscored completions and the mean of every single reward are logged.
 
     Args:
-        reward: as behind ``--with`` of ``guerdon score``, several, or what ``guerdon.reward`` made (with ``gold_format``).
+        reward: as behind ``--with`` of ``guerdon score``, several, or what
+            ``guerdon.reward`` made (with ``gold_format``, for gold texts that hold a whole solution).
         gold: column of the right answer; default ``gold``.
         columns: further signals read from columns of another name.
         allow_code: whether a dotted path to your own code may be imported.

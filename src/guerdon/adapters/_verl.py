@@ -24,7 +24,8 @@ def verl(
     and never taken for 0; give ``unscored`` to have another number there, knowing that it trains as if it were one.
 
     Args:
-        reward: as behind ``--with`` of ``guerdon score``, several, or what ``guerdon.reward`` made (with ``gold_format``).
+        reward: as behind ``--with`` of ``guerdon score``, several, or what
+            ``guerdon.reward`` made (with ``gold_format``, for gold texts that hold a whole solution).
         columns: signals read from columns of another name, such as ``{"prompt": "question"}`` in ``extra_info``.
         unscored: the score of a row that could not be scored.
         allow_code: whether a dotted path to your own code may be imported.
