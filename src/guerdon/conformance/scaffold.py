@@ -47,8 +47,9 @@ SKELETONS: dict[str, Skeleton] = {
         "torch.zeros(len(completion))",
     ),
     "verifier": Skeleton(
-        "from collections.abc import Sequence\n\nfrom guerdon.method import method\n"
-        "from guerdon.records.model import Verdict\n", 'stage="verifier"',
+        "from collections.abc import Sequence\n\nfrom guerdon.method import Policy, method\n"
+        "from guerdon.records.model import Verdict\n",
+        'stage="verifier", policy=Policy(several="The last counts.", empty="Floor.", copied="Like any other.")',
         "    completion: Sequence[str],\n    gold: Sequence[str],\n", "Verdict",
         "Accept a completion that ends with the reference answer.",
         r"s_i = \mathbb{{1}}[\text{{completion}}_i \text{{ ends with }} \text{{gold}}_i]",

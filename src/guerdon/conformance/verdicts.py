@@ -13,7 +13,7 @@ _TEXTS = ("answer", "completion")
 
 
 def empty_answer(s: Subject, case: Case) -> None:
-    """A verifier pays nothing for an empty answer: failed with the declared floor, or unscored where the task lacks."""
+    """A verifier pays no more than its floor for an empty answer."""
     texts = [n for n in _TEXTS if n in s.names]
     if s.card.stage != "verifier" or not texts or "accepts_empty" in s.card.traits:
         raise NotApplicable("not a verifier of text, or one that may accept no text")
@@ -21,9 +21,9 @@ def empty_answer(s: Subject, case: Case) -> None:
     verdict = verdict_of(s, s.build()(given))
     floor = s.card.policy.floor if s.card.policy else 0.0
     for i, (score, status) in enumerate(zip(verdict.score, verdict.status, strict=True)):
-        if status is Status.SCORED or (status is Status.FAILED and score != floor):
+        if status.counts and score > floor:
             raise PropertyError("an empty answer is paid", where=f"row {i}", seen=f"{score} {status.name}",
-                                allowed=f"failed with {floor:g}, or unscored")  # fmt: skip
+                                allowed=f"failed with {floor:g}, scored with it, or unscored")  # fmt: skip
 
 
 def faults(s: Subject, case: Case) -> None:
