@@ -270,6 +270,13 @@ def test_assertions_inside_a_helper_of_the_file():
     assert outcomes(source, program(lambda x: x)) == {"check line 4": True, "check line 5": False}
 
 
+def test_what_a_program_returns_is_escaped_in_a_reason():
+    found = grade("assert f(1) == 2, f'got {f(1)}'", program(lambda x: "\x1b[2J\ud800\u202e" * 500), entries=["f"])
+    reason = found["items"][0][2]
+    assert reason.startswith("assertion failed: got \\x1b[2J\\ud800\\u202e")
+    assert len(reason) <= 300
+
+
 def test_what_tests_print_goes_nowhere(capsys):
     outcomes("print('noise')\nassert f(1)", program(lambda x: x))
     assert capsys.readouterr().out == ""

@@ -23,6 +23,7 @@ from guerdon.programs._test_forms import CandidateError, Forms, UnsupportedError
 from guerdon.programs._test_items import ITEM, Plan, plan
 from guerdon.runtime.sandbox.channel import default_sandbox
 from guerdon.runtime.sandbox.protocol import Limits
+from guerdon.runtime.sandbox.text import shown
 
 MAX_CALLS, MAX_STOPS, REASON = 20_000, 3, 300
 
@@ -310,13 +311,18 @@ def _checked(what: str, call: Callable[[], Any]) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    text = str(error)
+    try:
+        text = str(error)
+    except Exception:  # a test's message may hold an int of more digits than Python writes
+        text = ""
     if isinstance(error, StoppedError):
-        return text[:REASON]
-    if isinstance(error, AssertionError):
-        return f"assertion failed: {text}"[:REASON] if text else "assertion failed"
-    name = error.name if isinstance(error, CandidateError) else type(error).__name__
-    return f"{name}: {text}"[:REASON]
+        said = text
+    elif isinstance(error, AssertionError):
+        said = f"assertion failed: {text}" if text else "assertion failed"
+    else:
+        name = error.name if isinstance(error, CandidateError) else type(error).__name__
+        said = f"{name}: {text}"
+    return shown(said, REASON)  # values of the program may stand in it: controls, directions, lone surrogates
 
 
 class _Nowhere(io.TextIOBase):

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 DEPTH = 100
 _SMALL = 1 << 53  # larger ints are written in hexadecimal, which is read in linear time
 _ODD = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+_SAME_HASH = 100
 _UNORDERED = {"s": set, "z": frozenset}
 
 
@@ -128,9 +129,11 @@ def _forged(seen: Any) -> NoReturn:
 
 
 def _value(found: Any, depth: int) -> Any:
+    if depth > DEPTH:
+        raise ValueError
     if type(found) is not list:
         return found
-    if depth > DEPTH or not found or type(found[0]) is not str:
+    if not found or type(found[0]) is not str:
         raise ValueError
     tag, rest = found[0], found[1:]
     if tag in ("i", "f", "b"):
@@ -144,6 +147,7 @@ def _value(found: Any, depth: int) -> Any:
     if tag == "t":
         return tuple(values)
     if tag in _UNORDERED:
+        _spread(values)
         made = _UNORDERED[tag](values)
         if len(made) != len(values) and not any(x != x for x in values):
             raise ValueError
@@ -151,6 +155,7 @@ def _value(found: Any, depth: int) -> Any:
     if tag == "d":
         if len(values) % 2:
             raise ValueError
+        _spread(values[::2])
         return dict(zip(values[::2], values[1::2], strict=True))
     if tag == "c":
         real, imaginary = values
@@ -158,6 +163,16 @@ def _value(found: Any, depth: int) -> Any:
             raise ValueError
         return complex(real, imaginary)
     raise ValueError
+
+
+def _spread(values: list[Any]) -> None:
+    """Refuse many values of one hash, which only a forger has: a set of them takes time that grows with the square."""
+    seen: dict[int, int] = {}
+    for value in values:
+        number = hash(value)
+        seen[number] = count = seen.get(number, 0) + 1
+        if count > _SAME_HASH:
+            raise ValueError
 
 
 def _literal(tag: str, text: str) -> Any:
