@@ -116,6 +116,11 @@ class Lane:
             theirs.close()
             os.close(blob)
 
+    @property
+    def process(self) -> int:
+        """Number of the outermost process of this lane, 0 when there is none."""
+        return self._process.pid if self._process is not None else 0
+
     def begin(self, limits: Limits, lifetime: float, stdin: bytes = b"") -> Run:
         """Have a new process made, with its walls; it waits for orders.
 

@@ -66,11 +66,15 @@ def prctl(what: int, one: int = 0, two: int | ctypes.c_void_p = 0) -> None:
     _done(_LIBC.prctl(what, *words, ctypes.c_ulong(0), ctypes.c_ulong(0)), f"prctl {what}")
 
 
-def drop_capabilities() -> None:
-    """Give up every capability, also those a later program could have."""
+def bound_capabilities() -> None:
+    """Let no program that is started from here on gain a capability; those already held stay."""
     for number in range(_CAP_LAST + 1):
         if _LIBC.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(number), 0, 0, 0) < 0:
             break  # above the last capability that this kernel has, or none were held
     _LIBC.prctl(PR_CAP_AMBIENT, ctypes.c_ulong(4), 0, 0, 0)  # 4: clear all; kernels before 4.3 have none
+
+
+def drop_capabilities() -> None:
+    """Give up every capability."""
     header = (ctypes.c_uint32 * 2)(_CAP_VERSION, 0)
     _done(_LIBC.syscall(_SYS_CAPSET[os.uname().machine], header, (ctypes.c_uint32 * 6)()), "capset")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import os
 import struct
 
@@ -52,11 +53,13 @@ _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000
 
 
+@functools.cache
 def known_architecture() -> bool:
     """Whether the numbers of the system calls of this machine are known."""
     return os.uname().machine in _ARCHITECTURES and struct.calcsize("P") == 8
 
 
+@functools.cache
 def program(machine: str) -> bytes:
     """The filter as instructions of classic BPF.
 

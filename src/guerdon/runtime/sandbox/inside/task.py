@@ -13,6 +13,7 @@ import io
 import json
 import os
 import random
+import resource
 import sys
 import threading
 import traceback
@@ -28,11 +29,18 @@ ORDER_CAP = 64 << 20
 _TEXT = 500
 # kept from here on: the code may replace what the modules hold
 _write, _read, _leave = os.write, os.read, os._exit
+_WARM = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+_SPACE = [0]  # address space of the warm process
 _STREAMS: list[Any] = []  # the code may put others in their place
 
 
-def serve() -> None:
-    """Say that the walls stand, then follow orders until the line is cut. Never returns."""
+def serve(base: int) -> None:
+    """Say that the walls stand, then follow orders until the line is cut. Never returns.
+
+    Args:
+        base: bytes of address space of the warm process.
+    """
+    _SPACE[0] = base
     for fd, mode in ((0, "r"), (1, "w"), (2, "w")):
         errors = "backslashreplace" if fd == 2 else "strict"
         stream = open(fd, mode, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
@@ -115,7 +123,7 @@ def _entry(names: Mapping[str, Any], entry: str) -> Any:
 
 
 def _raised(error: BaseException) -> dict[str, Any]:
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (isinstance(error, SystemError) and _full()):
         return {"outcome": "memory", "error": "MemoryError"}
     name = type.__getattribute__(type(error), "__name__")
     try:
@@ -123,6 +131,12 @@ def _raised(error: BaseException) -> dict[str, Any]:
     except BaseException:  # the text is made by the code
         text = "its text raises"
     return {"outcome": "raised", "error": f"{name}: {text}" if text else name}
+
+
+def _full() -> bool:
+    """Whether the memory was used up: the interpreter itself then fails in ways that name another cause."""
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10) - _WARM
+    return grown > 0.8 * (resource.getrlimit(resource.RLIMIT_AS)[0] - _SPACE[0])
 
 
 def _flush() -> bool:

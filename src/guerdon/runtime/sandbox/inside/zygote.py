@@ -45,15 +45,18 @@ class Run:
     limits: Mapping[str, Any]
     cause: str = ""
     asleep: float = 0.0
-    busy: float = 0.0
     base: float = 0.0
     seen: float = 0.0
     last: float = field(default_factory=time.monotonic)
     calling: bool = True
 
     def begin(self) -> None:
-        """The next call begins. What it did in between counts: nobody works on for free."""
-        self.base, self.asleep, self.calling, self.last = self.seen, 0.0, True, time.monotonic()
+        """The next call begins; what it did since the last one counts towards it."""
+        self.asleep, self.calling, self.last = 0.0, True, time.monotonic()
+
+    def pause(self) -> None:
+        """The call is answered. Time asleep is not counted until the next one, processor time is."""
+        self.base, self.calling = self.seen, False
 
 
 class Zygote:
@@ -93,8 +96,8 @@ class Zygote:
         elif self.run is not None and order["do"] == "begin":
             self.run.begin()
         elif self.run is not None and order["do"] == "pause":
-            self.run.calling = False
             self._say(paused=max(self._spent(self.run), self.run.asleep))
+            self.run.pause()
         elif self.run is not None and order["do"] == "end":
             self._kill(self.run, "ended")
         return True
@@ -137,7 +140,7 @@ class Zygote:
             self.control.detach()
             _only(fds)
             box.close_in(limits, self.spaces, base)
-            task.serve()
+            task.serve(base)
         except BaseException:
             # before the boot line this is our fault, and what it says is read by nobody else
             with contextlib.suppress(OSError):
@@ -201,8 +204,9 @@ class Zygote:
         pid, status, usage = os.wait4(run.pid, os.WNOHANG)
         if not pid:
             return False
+        cause = run.cause
         if not self.spaces:
-            self._kill(run, "ended")
+            self._kill(run, "left over")
             with contextlib.suppress(OSError):
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
@@ -210,7 +214,7 @@ class Zygote:
             os.close(run.watch)
         self.run = None
         spent = max(usage.ru_utime + usage.ru_stime, run.seen) - run.base
-        ended = {"cause": run.cause, "status": os.waitstatus_to_exitcode(status), "seconds": max(spent, run.asleep)}
+        ended = {"cause": cause, "status": os.waitstatus_to_exitcode(status), "seconds": max(spent, run.asleep)}
         self._say(ended=ended)
         return True
 
@@ -255,7 +259,10 @@ def main(control: int, settings: Mapping[str, Any]) -> None:
         if not spaces:
             calls.prctl(calls.PR_SET_CHILD_SUBREAPER, 1)
             os.chdir(settings["folder"])
-        if not seccomp.known_architecture():
+        calls.bound_capabilities()
+        if seccomp.known_architecture():
+            seccomp.program(os.uname().machine)  # made once, for all runs
+        else:
             errors.append(f"no table of system calls for {os.uname().machine}")
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         sys.path[len(sys.path) :] = settings["path"]
