@@ -34,7 +34,8 @@ class Call:
 
     Args:
         channel: who answers: ``pool`` for trusted programs on untrusted data, ``sandbox`` for untrusted code.
-        program: what runs there, a name that the channel knows.
+        program: what runs there, a name that the channel knows; in the pool ``module.function`` of guerdon's programs,
+            or ``package.module:function`` of a plug-in.
         payload: plain data (text, numbers, booleans, None, lists, string-keyed mappings).
         seconds: processor time it may use; the wall limit follows from it and from the load of the machine.
         memory_mb: address space it may use.

@@ -12,7 +12,7 @@ from guerdon.outside import drive
 from guerdon.records import Outcome, Reply, Task
 from guerdon.rewards.reference.keyword_chain import keyword_chain
 from guerdon.rewards.rules.weighted_checks import weighted_checks
-from guerdon.runtime.sandbox.protocol import CaseOutcome, CaseResult, JobResult
+from guerdon.runtime.sandbox.protocol import CaseOutcome, CaseResult
 
 Case = Mapping[str, Any]
 
@@ -61,4 +61,4 @@ def _style(inputs: Case) -> float:
         for r in results
     ]
     exchange = weighted_checks.exchange([inputs.get("answer", "")], [Task("1", "", fields={"checks": checks})])
-    return drive(exchange, lambda calls: [Reply(Outcome.DONE, JobResult((r,), level=3)) for r in replies]).item()
+    return drive(exchange, lambda calls: [Reply(Outcome.DONE, [r]) for r in replies]).item()

@@ -8,7 +8,7 @@ from guerdon.errors import DataError, RecipeError
 from guerdon.outside import drive
 from guerdon.records import Outcome, Reply, Task
 from guerdon.rewards.rules.weighted_checks import weighted_checks
-from guerdon.runtime.sandbox.protocol import CaseOutcome, CaseResult, JobResult
+from guerdon.runtime.sandbox.protocol import CaseOutcome, CaseResult
 
 SHORT = {"name": "words", "max": 3, "weight": 0.5}
 SHOUT = {"name": "ends_with", "suffix": "!", "weight": 0.3}
@@ -21,7 +21,7 @@ def task(*checks):
 
 def job(*results):
     cases = [CaseResult(CaseOutcome.RETURNED, v) if not isinstance(v, CaseOutcome) else CaseResult(v) for v in results]
-    return Reply(Outcome.DONE, JobResult(tuple(cases), level=3))
+    return Reply(Outcome.DONE, cases)
 
 
 def scripted(*replies, texts, tasks, **how):
@@ -77,6 +77,16 @@ def test_checks_that_cannot_be_used_are_our_fault(checks):
     found, sent = scripted(texts=["Hi!"], tasks=[Task("1", "q", fields={"checks": checks})])
     assert math.isnan(found[0])
     assert sent == []
+
+
+def test_programs_in_the_real_sandbox():
+    from guerdon.runtime.sandbox.channel import default_sandbox
+
+    if default_sandbox().level < 2:
+        pytest.skip("no sandbox of level 2 or more on this machine (guerdon doctor)")
+    hang = {"program": "def check(t):\n    while True: pass", "weight": 1.0}
+    found = weighted_checks(["Hello", "Bye"], [task(SHORT, GREET, hang)] * 2, seconds=0.3)
+    assert found.tolist() == pytest.approx([0.7, 0.5])
 
 
 def test_errors():

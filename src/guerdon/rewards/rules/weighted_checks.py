@@ -123,7 +123,7 @@ def _held(reply: Reply, count: int) -> list[float]:
     """Per text 1 or 0, NaN where nothing healthy could decide."""
     if not reply.ok:
         return [0.0 if reply.theirs else math.nan] * count
-    results = reply.value.cases
+    results = reply.value
     if len(results) != count:
         return [math.nan] * count
     open_ = [r.outcome == "unavailable" for r in results]

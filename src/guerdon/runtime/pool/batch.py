@@ -147,7 +147,8 @@ class Batch:
             ))  # fmt: skip
         except (ValueError, RecursionError, OverflowError):
             pass  # too deep, or a number of too many digits: what was sent is at fault, and an empty body says so
-        name = f"{self.package}.{call.program}"
+        # a plug-in names the module of its program in full: "package.module:function"
+        name = call.program.replace(":", ".") if ":" in call.program else f"{self.package}.{call.program}"
         return Item(self, place, name, body, call.seconds, call.memory_mb, call.seconds)
 
     def _refused(self, item: Item) -> Reply | None:

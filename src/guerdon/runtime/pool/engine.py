@@ -40,7 +40,8 @@ class Settings:
 
     Args:
         workers: processes that run at the same time.
-        package: where programs live: ``module.function`` is a function of ``package.module``.
+        package: where programs live: ``module.function`` is a function of ``package.module``; a plug-in's program is
+            named in full, ``its_package.module:function``.
         path: further folders in which modules are found.
         canary: the known-good program, with the package; it returns the sum of the squares below its ``n``.
         canary_seconds: processor seconds, or seconds of sleep, that it may take.

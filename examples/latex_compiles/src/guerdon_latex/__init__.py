@@ -1,0 +1,1 @@
+"""A verifier for guerdon, in a package of its own: does a LaTeX snippet compile?"""
