@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -116,3 +118,12 @@ def test_a_name_belongs_to_one_method():
 
     with pytest.raises(MethodError, match="two methods are named 'my_name'"):
         register(other, name="my_name")
+
+
+def test_the_decorator_is_the_same_before_and_after_its_module_was_imported():
+    code = (
+        "import guerdon; first = guerdon.method(stage='reward', name='a')(lambda completion: 0);"
+        "import guerdon.method; second = guerdon.method(stage='reward', name='b')(lambda completion: 0);"
+        "from guerdon.method import registered; assert {'a', 'b'} <= set(registered())"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import sys
+import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -349,3 +351,13 @@ def _snake(name: str) -> str:
 def registered() -> Mapping[str, Method]:
     """Methods of the modules imported so far, by name."""
     return _LOCAL
+
+
+class _Module(types.ModuleType):
+    """This module, called as the decorator: ``@guerdon.method(...)`` is the same before and after it was imported."""
+
+    def __call__(self, **options: Any) -> Callable[[F], F]:
+        return method(**options)
+
+
+sys.modules[__name__].__class__ = _Module
