@@ -169,10 +169,13 @@ def judge(a: Node, b: Node, equations: bool, relative: float) -> Literal["equal"
 
 
 def precision(a: Node, b: Node) -> tuple[int, int] | None:
-    """The two precisions: enough for the last digit of a large number; None for one that is too large."""
-    sizes = [m for m in (magnitude(a), magnitude(b)) if m is not None]
-    extra = max([0.0, *(m * 0.3011 for m in sizes)])
+    """The two precisions: enough for the last digit of the largest part; None for a part that is too large."""
+    extra = 0.3011 * max(_largest(a), _largest(b))
     return (int(LOW + extra), int(HIGH + extra)) if extra < MAX_EXTRA else None
+
+
+def _largest(node: Node) -> float:
+    return max(0.0, magnitude(node) or 0.0, *(_largest(p) for p in node.parts))
 
 
 def _bare_log(node: Node) -> bool:

@@ -17,7 +17,8 @@ _PIECES = st.sampled_from([
     "/", "=",
     "\\pm", "!", "\\boxed{", "\\text{", "%", "°", "\\left", "\\right", "\\infty", "\\cup", "<", "≤", "|", " ", "$",
     "\\\\",
-    "\\begin{pmatrix}", "\\end{pmatrix}", "&", "\\{", "\\}", "e", "i", "sin", "log", "e9", "²", "½", "１", "٣", "\u200b",
+    "\\begin{pmatrix}", "\\end{pmatrix}", "&", "\\{", "\\}", "e", "i", "sin", "log", "e9", "²", "½", "１", "٣",
+    "\u200b",
     "\u202e", "\u0301", "\ud800", "and", "or", "cm", "…", "#### ", "Answer: ", "\\overline{", "0.", "inf", "nan",
     "\x00",
 ])  # fmt: skip

@@ -47,7 +47,7 @@ def math(
     relative: float = 0.0,
     units: Literal["ignore", "strict"] = "ignore",
     several: Literal["join", "last"] = "join",
-    seconds: float = 3.0,
+    seconds: float = 1.0,
 ) -> Exchange[Verdict]:
     r"""Accept a completion whose final answer equals the gold answer in value.
 
