@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from guerdon.ops.mathtext.evaluate import signs
 from guerdon.ops.mathtext.expression import FUNCTIONS, Node, UnreadableError, parse
-from guerdon.ops.mathtext.units import split_unit
+from guerdon.ops.mathtext.units import scale_of, split_unit
 
 MAX_ITEMS = 64
 
@@ -293,8 +293,14 @@ def _leaf(s: str) -> Answer:
     if not percent:
         body, named = split_unit(body)
         unit = named or unit
+    scale = scale_of(unit)
+    if scale is None:
+        return Answer("raw", s)
     try:
-        nodes = signs(parse(body))
+        node = parse(body)
+        if scale[0] != 1:
+            node, unit = Node("mul", None, (node, Node("num", scale[0]))), scale[1]
+        nodes = signs(node)
     except UnreadableError:
         return Answer("text", s) if _looks_like_prose(s) else Answer("raw", s)
     if len(nodes) == 1:

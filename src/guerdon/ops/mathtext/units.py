@@ -16,6 +16,18 @@ _COUNTED: dict[str, Unit] = {
     "euro": ("euro", Fraction(1)), "£": ("pound sterling", Fraction(1)), "month": ("month", Fraction(1)),
     "radian": ("radian", Fraction(1)), "rad": ("radian", Fraction(1)),
 }  # fmt: skip
+# words that are part of the number, and words of which nobody can say what they make of it
+_SCALES = {
+    "hundred": Fraction(100), "thousand": Fraction(1000), "million": Fraction(10**6), "billion": Fraction(10**9),
+    "trillion": Fraction(10**12), "dozen": Fraction(12), "half": Fraction(1, 2), "halve": Fraction(1, 2),
+    "third": Fraction(1, 3), "quarter": Fraction(1, 4), "fourth": Fraction(1, 4), "fifth": Fraction(1, 5),
+    "sixth": Fraction(1, 6), "seventh": Fraction(1, 7), "eighth": Fraction(1, 8), "ninth": Fraction(1, 9),
+    "tenth": Fraction(1, 10), "hundredth": Fraction(1, 100), "thousandth": Fraction(1, 1000),
+}  # fmt: skip
+_OPERATIONS = (
+    "squared", "cubed", "factorial", "over", "divided", "plus", "minus", "times", "modulo", "choose", "root", "roots",
+    "more", "less", "above", "below", "point", "percentage", "base",
+)  # fmt: skip
 ANGLE = (("deg", 1),)
 _POWER = re.compile(r"(?:\^\{?|\*\*)([23])\}?$")
 # two letters are more often a product of variables
@@ -48,6 +60,20 @@ def unit_of(text: str) -> Unit | None:
     if found is None or found.offset:
         return None
     return tuple((base, k * power) for base, k in found.dimension), found.factor**power
+
+
+def scale_of(unit: str) -> tuple[Fraction, str] | None:
+    """How many the first word of a unit stands for, and the rest of it; None where a word is an operation.
+
+    Example:
+        >>> scale_of("million people"), scale_of("people"), scale_of("squared")
+        ((Fraction(1000000, 1), 'people'), (Fraction(1, 1), 'people'), None)
+    """
+    words = unit.lower().split()
+    if any(w in _OPERATIONS for w in words):
+        return None
+    factor = _SCALES.get(words[0].removesuffix("s")) if words else None
+    return (factor, " ".join(unit.split()[1:])) if factor else (Fraction(1), unit)
 
 
 def split_unit(text: str) -> tuple[str, str]:
