@@ -7,7 +7,7 @@ import pytest
 from guerdon.errors import UnknownNameError
 from guerdon.outside import drive
 from guerdon.records import Outcome, Reply, Status, Task
-from guerdon.rewards.verifiers.code_stdio import code_stdio, same_output
+from guerdon.rewards.verifiers.code_stdio import code_stdio
 
 CODE = "```python\nprint(sum(map(int, input().split())))\n```"
 
@@ -35,27 +35,6 @@ def grade(results, t, **params):
         return [Reply(Outcome.DONE, results)]
 
     return *drive(code_stdio.exchange([CODE], [t], **params), send), calls
-
-
-@pytest.mark.parametrize(
-    ("actual", "expected", "tokens", "lines", "exact", "floats"),
-    [
-        ("1 2\n", "1 2\n", True, True, True, True), ("1 2", "1 2\n", True, True, False, True),
-        ("1  2", "1 2", True, False, False, True), ("1\n2\n", "1 2\n", True, False, False, True),
-        ("1 2  \n\n", "1 2\n", True, True, False, True), ("\n1", "1", True, False, False, True),
-        ("1", "1 2", False, False, False, False), ("1 2 3", "1 2", False, False, False, False), 
-        ("", "", True, True, True, True),
-        ("0.3333333", "0.33333333", False, False, False, True), ("0.334", "0.333", False, False, False, False),
-        ("2.0", "2", False, False, False, True), ("x 2.0", "x 2", False, False, False, True),
-        ("y 2", "x 2", False, False, False, False), ("nan", "1", False, False, False, False),
-        ("inf", "1e308", False, False, False, False), ("1e999", "1e998", False, False, False, False),
-        ("1_0", "10", False, False, False, False), ("YES", "yes", False, False, False, False),
-        ("٣", "3", False, False, False, False), ("9" * 500 + ".0", "9" * 500, False, False, False, False),
-    ],
-)  # fmt: skip
-def test_checkers(actual, expected, tokens, lines, exact, floats):
-    found = [same_output(actual, expected, c, 1e-6) for c in ("tokens", "lines", "exact", "floats")]
-    assert found == [tokens, lines, exact, floats]
 
 
 def test_expected_output_never_leaves():

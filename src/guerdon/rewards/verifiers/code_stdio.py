@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -13,16 +11,12 @@ from torch import Tensor
 from guerdon.errors import UnknownNameError
 from guerdon.method import Paper, Policy, method
 from guerdon.ops.answers import same_length
+from guerdon.ops.outputs import CHECKERS, Checker, same_output
 from guerdon.outside import Exchange, outside
 from guerdon.records import Call, Reply, Task, Verdict
 from guerdon.rewards.verifiers import _code as code
 from guerdon.rewards.verifiers._program import POLICY
 from guerdon.rewards.verifiers._rows import short, unscored, verdict
-
-Checker = Literal["tokens", "lines", "exact", "floats"]
-_CHECKERS = ("tokens", "lines", "exact", "floats")
-_FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
-_LONGEST = 400
 
 
 @method(
@@ -94,8 +88,8 @@ def code_stdio(
             graded.append(code.Graded(unscored(str(error))))
             continue
         chosen = tests.get("checker", checker)
-        if chosen not in _CHECKERS:
-            raise UnknownNameError("checker", str(chosen), _CHECKERS, where=f"code_stdio, task {t.id}")
+        if chosen not in CHECKERS:
+            raise UnknownNameError("checker", str(chosen), CHECKERS, where=f"code_stdio, task {t.id}")
         source = code.source_of(text, tests)
         graded.append(code.no_program(cases))
         if source:
@@ -139,33 +133,3 @@ def _graded(
 def last_line(text: str) -> str:
     """The last line with something in it, where Python names the exception."""
     return text.strip().rpartition("\n")[2]
-
-
-def same_output(actual: str, expected: str, checker: str, tolerance: float = 0.0) -> bool:
-    """Whether two outputs are the same to a checker.
-
-    Example:
-        >>> same_output("1  2 ", "1 2", "tokens"), same_output("1  2 ", "1 2", "lines")
-        (True, False)
-        >>> same_output("0.3333333", "0.33333333", "floats", 1e-6)
-        True
-    """
-    if checker == "exact":
-        return actual == expected
-    if checker == "lines":
-        return _lines(actual) == _lines(expected)
-    a, e = actual.split(), expected.split()
-    if checker == "tokens" or len(a) != len(e):
-        return a == e
-    return all(x == y or _close(x, y, tolerance) for x, y in zip(a, e, strict=True))
-
-
-def _lines(text: str) -> list[str]:
-    return [line.rstrip() for line in text.rstrip().split("\n")]
-
-
-def _close(a: str, e: str, tolerance: float) -> bool:
-    if max(len(a), len(e)) > _LONGEST or not (_FLOAT.fullmatch(a) and _FLOAT.fullmatch(e)):
-        return False
-    x, y = float(a), float(e)
-    return math.isfinite(x) and math.isfinite(y) and abs(x - y) <= tolerance * max(1.0, abs(y))
