@@ -20,6 +20,7 @@ BENCHMARKS = {
     "trl_step_long": "the same with prompts of 128 tokens",
     "quickstart": "held-out accuracy before and after the quickstart, over seeds, and its training time",
     "tampering": "programs that try to be paid without solving their task, under five ways of grading",
+    "sandbox": "isolated runs of code per second and core, against a cold interpreter per test",
     "overhead": "share of a step spent on advantage, objective and records",
     "pool": "what a cheap call costs more in the worker pool than in the same process",
     "math_fast": "one GSM8K answer compared exactly, against math-verify",

@@ -64,6 +64,7 @@ class Run:
     out: int
     err: int
     frames: Frames
+    place: int
     number: int = 0
     booted: bool = False
     stdout: bytearray = field(default_factory=bytearray)
@@ -92,7 +93,8 @@ class Lane:
     """
 
     def __init__(self, level: int, preload: Sequence[str] = ()):
-        self.level, self.served, self.run = level, 0, None
+        self.level, self.served = level, 0
+        self.run: Run | None = None
         self.folder = tempfile.mkdtemp(prefix="guerdon-") if level == 1 else ""
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         blob = os.memfd_create("start")
@@ -131,12 +133,12 @@ class Lane:
         ours, theirs = socket.socketpair()
         (out, out_end), (err, err_end) = os.pipe(), os.pipe()
         source = _input(stdin)
-        run = Run(limits, ours, out, err, Frames(limits.value_bytes * 2 + _HEAD))
+        run = Run(limits, ours, out, err, Frames(limits.value_bytes * 2 + _HEAD), self.served)
         try:
             ours.setblocking(False)
             for fd in (out, err):
                 os.set_blocking(fd, False)
-            order = {"do": "start", "limits": {**asdict(limits), "lifetime": lifetime}}
+            order = {"do": "start", "number": self.served, "limits": {**asdict(limits), "lifetime": lifetime}}
             self._order(order, theirs.fileno(), source, out_end, err_end)
         except BaseException:
             run.close()
@@ -209,6 +211,16 @@ class Lane:
         run.close()
         self.run = None
         return run.ended
+
+    def leave(self, run: Run) -> None:
+        """End a run that has replied, without waiting for it.
+
+        Raises:
+            LaneError: the warm process is gone.
+        """
+        self._order({"do": "leave"})
+        run.close()
+        self.run = None
 
     def close(self) -> None:
         """End the warm process, and with it whatever runs there."""
@@ -286,10 +298,10 @@ class Lane:
         if not data:
             raise LaneError("the warm process of the sandbox died")
         message = json.loads(data)
-        if "ended" in message:
-            run.ended = Ended(**message["ended"])
-        else:
+        if "paused" in message:
             run.spent = message["paused"]
+        elif message["number"] == run.place:  # not that of a run which was left
+            run.ended = Ended(**message["ended"])
 
     def _send(self, run: Run, data: memoryview) -> memoryview:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from dataclasses import replace
 from typing import Any
@@ -49,6 +50,12 @@ def of_program(run: Run, ended: Ended, level: int) -> CaseResult:
     if run.reply is not None and run.reply[0].get("outcome") == "memory":
         return replace(base, outcome=Case.MEMORY, error="MemoryError")
     return replace(base, exit_code=ended.status)
+
+
+def seconds(run: Run) -> float:
+    """Processor seconds by the word of the run itself, 0 where it says nothing that could be."""
+    found = run.reply[0].get("seconds") if run.reply else 0.0
+    return max(found, 0.0) if type(found) is float and math.isfinite(found) else 0.0
 
 
 def _stopped(ended: Ended | None, limits: Limits) -> tuple[Case, str] | None:

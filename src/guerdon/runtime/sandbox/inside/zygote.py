@@ -26,6 +26,7 @@ from guerdon.runtime.sandbox.inside import box, calls, seccomp, task
 
 TICK = 0.02  # seconds between two looks at a run
 _SLOW = 2 * TICK  # a look that comes later was late itself: the machine is slow, which is not charged
+_DYING = 5.0  # seconds in which a killed run must be gone
 _CLOCK, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 _MB = 1 << 20
 _ORDER = 1 << 16
@@ -40,6 +41,7 @@ _USUAL = (
 class Run:
     """A process that runs code, and the clocks of its present call."""
 
+    number: int
     pid: int
     watch: int
     limits: Mapping[str, Any]
@@ -65,23 +67,28 @@ class Zygote:
     def __init__(self, control: socket.socket, spaces: bool):
         self.control, self.spaces = control, spaces
         self.run: Run | None = None
+        self.dying: list[Run] = []
         self.own = os.open("/proc/self/ns/pid", os.O_RDONLY) if spaces else -1
         self.resident = _resident(os.getpid())
 
     def serve(self) -> None:
-        """Follow orders until the caller is gone."""
-        poll = select.poll()
-        poll.register(self.control, select.POLLIN)
+        """Follow orders until the caller is gone, or a run cannot be ended."""
         while True:
-            run = self.run
-            if run is not None and run.watch >= 0:
-                poll.register(run.watch, select.POLLIN)
-            found = poll.poll(TICK * 1000 if run else None)
-            if run is not None:
-                self._look(run)
+            poll = select.poll()
+            poll.register(self.control, select.POLLIN)
+            runs = [*self.dying, *([self.run] if self.run else [])]
+            for run in runs:
                 if run.watch >= 0:
-                    poll.unregister(run.watch)
-                if self._over(run):
+                    poll.register(run.watch, select.POLLIN)
+            found = poll.poll(TICK * 1000 if runs else None)
+            for run in list(self.dying):
+                if self._buried(run):
+                    self.dying.remove(run)
+                elif time.monotonic() - run.last > _DYING:
+                    return
+            if self.run is not None:
+                self._look(self.run)
+                if self._over(self.run):
                     continue
             if any(fd == self.control.fileno() for fd, _ in found) and not self._order():
                 return
@@ -92,7 +99,7 @@ class Zygote:
             return False
         order = json.loads(data)
         if order["do"] == "start":
-            self._start(order["limits"], fds)
+            self._start(order["number"], order["limits"], fds)
         elif self.run is not None and order["do"] == "begin":
             self.run.begin()
         elif self.run is not None and order["do"] == "pause":
@@ -100,17 +107,24 @@ class Zygote:
             self.run.pause()
         elif self.run is not None and order["do"] == "end":
             self._kill(self.run, "ended")
+        elif self.run is not None and order["do"] == "leave":
+            # what it had to say was said: nobody waits for its end, which the kernel takes its time for
+            self._kill(self.run, "left")
+            self.run.last = time.monotonic()
+            self.dying.append(self.run)
+            self.run = None
         return True
 
     def _say(self, **message: Any) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.control.send(json.dumps(message).encode())
 
-    def _start(self, limits: Mapping[str, Any], fds: Sequence[int]) -> None:
+    def _start(self, number: int, limits: Mapping[str, Any], fds: Sequence[int]) -> None:
         try:
             pid = self._fork(limits, fds)
         except OSError as error:
-            self._say(ended={"cause": "not started", "error": str(error), "status": 0, "seconds": 0.0})
+            ended = {"cause": "not started", "error": str(error), "status": 0, "seconds": 0.0}
+            self._say(number=number, ended=ended)
             return
         finally:
             for fd in fds:
@@ -119,7 +133,7 @@ class Zygote:
             watch = os.pidfd_open(pid)
         except OSError:
             watch = -1  # an older kernel: the end is seen at the next look
-        self.run = Run(pid, watch, limits)
+        self.run = Run(number, pid, watch, limits)
 
     def _fork(self, limits: Mapping[str, Any], fds: Sequence[int]) -> int:
         base = int(_read("/proc/self/statm").split()[0]) * _PAGE
@@ -152,7 +166,7 @@ class Zygote:
 
     def _look(self, run: Run) -> None:
         now = time.monotonic()
-        if now - run.last < TICK / 2:
+        if now - run.last < TICK / 2 or self.dying:  # what is dying could not be told from what runs
             return
         step, run.last = min(now - run.last, _SLOW), now
         found = self._processes(run)
@@ -193,30 +207,40 @@ class Zygote:
         run.cause = run.cause or cause
         if self.spaces:
             os.kill(run.pid, signal.SIGKILL)  # the first of its name space: the kernel ends all others with it
-            return
+        else:
+            self._sweep(run)
+
+    def _buried(self, run: Run) -> tuple[int, float] | None:
+        """Status and processor seconds of a run that is over, None for one that is not."""
+        pid, status, usage = os.wait4(run.pid, os.WNOHANG)
+        if not pid:
+            return None
+        if not self.spaces:
+            self._sweep(run)
+        if run.watch >= 0:
+            os.close(run.watch)
+        return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
+
+    def _over(self, run: Run) -> bool:
+        found = self._buried(run)
+        if found is None:
+            return False
+        self.run = None
+        seconds = max(max(found[1], run.seen) - run.base, run.asleep)
+        self._say(number=run.number, ended={"cause": run.cause, "status": found[0], "seconds": seconds})
+        return True
+
+    def _sweep(self, run: Run) -> None:
+        """Without name spaces: end every process of its session, and bury those that came to us."""
         for name in os.listdir("/proc"):
             fields = _read(f"/proc/{name}/stat").rpartition(")")[2].split() if name.isdigit() else []
             if len(fields) > 3 and run.pid in (int(name), int(fields[3])):
                 with contextlib.suppress(OSError):
                     os.kill(int(name), signal.SIGKILL)
-
-    def _over(self, run: Run) -> bool:
-        pid, status, usage = os.wait4(run.pid, os.WNOHANG)
-        if not pid:
-            return False
-        cause = run.cause
-        if not self.spaces:
-            self._kill(run, "left over")
-            with contextlib.suppress(OSError):
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-        if run.watch >= 0:
-            os.close(run.watch)
-        self.run = None
-        spent = max(usage.ru_utime + usage.ru_stime, run.seen) - run.base
-        ended = {"cause": cause, "status": os.waitstatus_to_exitcode(status), "seconds": max(spent, run.asleep)}
-        self._say(ended=ended)
-        return True
+        own = {run.pid, *(r.pid for r in self.dying), *([self.run.pid] if self.run else [])}
+        with contextlib.suppress(OSError):
+            while (info := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and info.si_pid not in own:
+                os.waitpid(info.si_pid, 0)
 
 
 def _only(fds: Sequence[int]) -> None:
