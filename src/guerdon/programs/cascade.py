@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -9,10 +10,34 @@ from typing import Any
 import math_verify
 from math_verify.parser import LatexExtractionConfig
 
-from guerdon.programs import math as _math  # noqa: F401  (silences math-verify's warnings)
+from guerdon.programs import reasoning_gym
+
+# it warns at every call that its time limits are off; the pool has its own
+logging.getLogger("math_verify").setLevel(logging.ERROR)
 
 _UNWRAPPED = re.compile(r"\\(?:text|mathrm)\{([^}]*)\}")
 _PAREN = re.compile(r"\\\((.*?)\\\)")
+
+
+def score(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The data set's own rule, for the answer and the LaTeX-stripped answer, and then the steps of the cascade.
+
+    Args:
+        payload: as for :func:`guerdon.programs.reasoning_gym.score`, and likewise what it returns.
+
+    Example:
+        >>> entry = {"question": "1 + 2 =", "answer": "3", "metadata": {}}
+        >>> score({"dataset": "chain_sum", "config": {}, "entry": entry, "answer": r"\\text{3}"})
+        {'score': 1.0}
+    """
+    answer, expected = payload["answer"], payload["entry"].get("answer")
+    first = reasoning_gym.score(payload)
+    if "score" not in first or first["score"] >= 0.99 or not isinstance(expected, str):
+        return first
+    native, plain = [first["score"]], strip_latex(answer)
+    if plain != answer:
+        native.append(reasoning_gym.score({**payload, "answer": plain}).get("score", 0.0))
+    return {"score": cascade({"answer": answer, "expected": expected, "native": native})}
 
 
 def cascade(payload: Mapping[str, Any]) -> float:

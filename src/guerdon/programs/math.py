@@ -11,9 +11,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import math_verify
 import mpmath
 import sympy
+
+try:
+    import math_verify
+except ImportError as error:
+    math_verify, MISSING = None, str(error)
 
 from guerdon.ops.mathtext import Rules, judged, read, screen
 from guerdon.ops.mathtext.expression import Node
@@ -33,8 +37,7 @@ def verify(payload: Mapping[str, Any]) -> bool:
         >>> verify({"gold": r"\boxed{\frac{1}{2}}", "answer": r"so it is \boxed{0.5}"})
         True
     """
-    gold, answer = _parsed(payload["gold"]), _parsed(payload["answer"])
-    return math_verify.verify(gold, answer, timeout_seconds=None)
+    return _says(_parsed(payload["gold"]), _parsed(payload["answer"]))
 
 
 def equal(payload: Mapping[str, Any]) -> dict[str, str]:
@@ -44,8 +47,8 @@ def equal(payload: Mapping[str, Any]) -> dict[str, str]:
         payload: ``answer`` and ``gold`` as screened text, ``relative`` and ``units`` as in the verifier ``math``.
 
     Returns:
-        ``relation``: ``equal``, ``different``, ``bad_answer`` or ``bad_gold`` where one cannot be read; ``by``: what
-        decided.
+        ``relation``: ``equal``, ``different``, ``bad_answer`` or ``bad_gold`` where one cannot be read, ``missing``
+        where math-verify is needed and not installed; ``by``: what decided.
 
     Example:
         >>> equal({"answer": r"\int_0^1 x\,dx", "gold": "1/2", "relative": 0.0, "units": "ignore"})
@@ -56,6 +59,8 @@ def equal(payload: Mapping[str, Any]) -> dict[str, str]:
     found = judged(payload["answer"], payload["gold"], rules)
     if found != "unknown":
         return {"relation": found, "by": "values"}
+    if math_verify is None:
+        return {"relation": "missing", "by": MISSING}
     return _confirmed(payload["answer"], payload["gold"], relative)
 
 
@@ -68,11 +73,15 @@ def readable(payload: Mapping[str, Any]) -> bool:
     """
     text = screen(payload["text"]).text
     shifted = judged(f"{text}+1", text, Rules(0.0, "ignore", lambda a, b, e: _numeric.judge(a, b, e, 0.0)))
-    return shifted != "unknown" or bool(_objects(_parsed(f"${text}$")))
+    return shifted != "unknown" or math_verify is None or bool(_objects(_parsed(f"${text}$")))
 
 
 def _parsed(text: str) -> list[Any]:
-    return math_verify.parse(text, parsing_timeout=0)
+    return math_verify.parse(text, parsing_timeout=0)  # type: ignore[union-attr]
+
+
+def _says(gold: list[Any], answer: list[Any]) -> bool:
+    return math_verify.verify(gold, answer, timeout_seconds=None)  # type: ignore[union-attr]
 
 
 def _objects(parsed: list[Any]) -> list[Any]:
@@ -105,7 +114,7 @@ def _confirmed(answer: str, gold: str, relative: float) -> dict[str, str]:
         return {"relation": "bad_answer", "by": "math-verify"}
     if isinstance(left, Node) and isinstance(right, Node) and _numeric.precision(left, right) is None:
         return {"relation": "bad_answer", "by": "numbers too large to work out"}
-    said = math_verify.verify(g, a, timeout_seconds=None) and math_verify.verify(a, g, timeout_seconds=None)
+    said = _says(g, a) and _says(a, g)
     found = _agree(left, right, relative)
     if found == "unknown":
         return {"relation": "equal" if said else "different", "by": "math-verify"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from guerdon.errors import DataError, RecipeError, UnknownNameError
+from guerdon.errors import DataError, MachineError, RecipeError, UnknownNameError
 from guerdon.outside import drive
 from guerdon.records import Outcome, Reply, Status
 from guerdon.rewards.verifiers.math import math
@@ -66,6 +66,13 @@ def test_status_follows_the_fault(replies, status, reason):
     assert (v.status, v.reason) == ([status], [reason])
     assert v.score == [0.0] if status is Status.FAILED else numbers.isnan(v.score[0])
     assert len(calls) == len(replies)
+
+
+def test_a_missing_package_is_named():
+    with pytest.raises(MachineError, match=r"pip install 'guerdon\[math\]'"):
+        grade(
+            [HARD], [HARD_GOLD], [Reply(Outcome.DONE, {"relation": "missing", "by": "No module named 'math_verify'"})]
+        )
 
 
 def test_one_of_several_golds_is_enough():

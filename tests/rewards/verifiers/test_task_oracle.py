@@ -157,3 +157,22 @@ def test_missing_package_lengths_and_limits(monkeypatch):
     monkeypatch.setattr(program, "MISSING", "No module named 'reasoning_gym'", raising=False)
     with pytest.raises(MachineError, match=r"pip install 'guerdon\[tasks\]'"):
         here(["1"], [task()])
+
+
+def test_the_cascade_of_newer_versions():
+    pytest.importorskip("math_verify")
+    from guerdon.programs import cascade
+
+    answers = ["100", r"\text{101}", "110", r"\frac{202}{2}", "101"]
+    tasks = [task(answer="101")] * len(answers)
+    sent = []
+
+    def answered(calls):
+        sent.extend(calls)
+        return [Reply(Outcome.DONE, cascade.score(json.loads(json.dumps(c.payload)))) for c in calls]
+
+    v = drive(task_oracle.exchange(answers, tasks, cascade=True), answered)
+    assert v.score == [1.0, 1.0, 0.0, 1.0, 1.0]  # 100 is within 1 % of 101, 110 is not
+    assert {c.program for c in sent} == {"cascade.score"}
+    # the data set's own rule: 101 inside \text{101} is paid by its share of 10 characters
+    assert here(answers, tasks).score == [0.0, 0.3, 0.0, 0.0, 1.0]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from guerdon.errors import RecipeError
+from guerdon.errors import MachineError, RecipeError
 from guerdon.method import Paper, Policy, Preset, method
 from guerdon.ops.answers import same_length
 from guerdon.ops.mathtext import Rules, decide, screen
@@ -75,6 +75,7 @@ def math(
     points to 150 digits, and math-verify, whose word alone is not enough. Variables are taken to be positive.
 
     Raises:
+        MachineError: a formula needs math-verify, which is not installed.
         RecipeError: ``relative`` is negative or not finite, or ``seconds`` is not above 0.
         DataError: the columns have different lengths.
         UnknownNameError: no such way to extract.
@@ -150,6 +151,11 @@ def _settled(row: _Pending, replies: Mapping[_Key, Reply], sound: Mapping[str, b
     for answer, gold in row.open:
         reply = replies[answer, gold]
         relation = reply.value["relation"] if reply.ok else "none"
+        if relation == "missing":
+            raise MachineError(
+                "a formula needs the package math-verify", where="math", seen=reply.value["by"],
+                fix="pip install 'guerdon[math]'",
+            )  # fmt: skip
         if relation == "equal":
             return scored(True, row.note)
         if relation == "bad_gold" or (reply.theirs and not sound[gold]):

@@ -28,7 +28,9 @@ from guerdon.rewards.verifiers._rows import Row, failed, scored, unscored, verdi
     default_source="ours",
 )  # fmt: skip
 @outside
-def task_oracle(answer: Sequence[str | None], task: Sequence[Task], *, seconds: float = 5.0) -> Exchange[Verdict]:
+def task_oracle(
+    answer: Sequence[str | None], task: Sequence[Task], *, cascade: bool = False, seconds: float = 5.0
+) -> Exchange[Verdict]:
     r"""Score an answer with the data set's own ``score_answer``.
 
     .. math:: s_i = \mathrm{score}_{d(i)}(a_i, entry_i) \in [0, 1]
@@ -36,6 +38,8 @@ def task_oracle(answer: Sequence[str | None], task: Sequence[Task], *, seconds: 
     Args:
         answer: parsed answers, ``""`` or None for none.
         task: the task of every row; reads ``fields["reasoning_gym"]`` with ``dataset``, ``config`` and ``entry``.
+        cascade: where the data set's own rule pays less than 0.99, try what newer versions of reasoning-gym try:
+            text without LaTeX and case, floats within 1 % or 0.01 (100 for 101), math-verify; the best counts.
         seconds: processor time per row.
 
     Returns:
@@ -63,15 +67,16 @@ def task_oracle(answer: Sequence[str | None], task: Sequence[Task], *, seconds: 
 
     Source: Stojanovski et al. 2025; ``ProceduralDataset.score_answer`` of reasoning-gym.
     Differs: runs in a worker that is killed when it hangs; grids that were stored as lists are compared as grids; the
-        cascade of newer versions, which accepts 100 for 101, is not applied.
+        cascade of newer versions is off.
     """
     if not seconds > 0:
         raise RecipeError("a time limit must be positive", where="task_oracle.seconds", seen=seconds)
     same_length("task_oracle", answer=answer, task=task)
+    program = "cascade.score" if cascade else "reasoning_gym.score"
     rows = [_row(a or "", t) for a, t in zip(answer, task, strict=True)]
     # the samples of one prompt share their task, and equal answers to it are asked once
     asked = {(c.payload["answer"], id(t)): c for c, t in zip(rows, task, strict=True) if isinstance(c, Call)}
-    calls = [Call(c.channel, c.program, c.payload, seconds) for c in asked.values()]
+    calls = [Call(c.channel, program, c.payload, seconds) for c in asked.values()]
     replies = (yield calls) if calls else []
     found = dict(zip(asked, replies, strict=True))
     return verdict(
