@@ -16,7 +16,7 @@ from guerdon.tasks.arithmetic import Arithmetic, chain
 SETTINGS = [
     {"operations": ops, "digits": digits, "style": style}
     for ops, digits, style in itertools.product(
-        [("add",), ("sub",), ("mul",), ("add", "sub", "mul")], [1, 2, (1, 3), "2-4"], ["answer", "chain"]
+        [("add",), ("sub",), ("mul",), ("add", "sub", "mul")], [1, 2, (1, 3), "2-4"], ["answer", "chain", "tags"]
     )
 ]
 
@@ -50,8 +50,9 @@ def _mirror(prompt: str) -> str:
     return prompt
 
 
-def test_every_character_declared_is_used():
-    data = Arithmetic(operations=("add", "sub", "mul"), digits="1-3", style="chain", size=400).load()
+@pytest.mark.parametrize("style", ["chain", "tags"])
+def test_every_character_declared_is_used(style):
+    data = Arithmetic(operations=("add", "sub", "mul"), digits="1-3", style=style, size=400).load()
     assert set("".join(t.prompt + t.demonstration for t in data.train)) == set(data.characters)
 
 
@@ -104,8 +105,9 @@ def test_small_levels_hold_out_fewer():
     assert len(Arithmetic(digits=2, held_out=200).load().evaluation) == 200
 
 
-def test_default_reward_accepts_the_demonstrations():
-    data = Arithmetic(style="chain", operations=("add", "sub", "mul"), digits=2).load()
+@pytest.mark.parametrize("style", ["chain", "tags"])
+def test_default_reward_accepts_the_demonstrations(style):
+    data = Arithmetic(style=style, operations=("add", "sub", "mul"), digits=2).load()
     use = dict(data.reward[0])
     assert use.pop("use") == "answer_equal"
     tasks = data.evaluation[:30]

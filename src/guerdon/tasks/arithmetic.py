@@ -31,7 +31,8 @@ class Arithmetic:
         operations: any of ``add``, ``sub``, ``mul``.
         digits: length of both operands: a number, a list, or a range written ``"1-3"``; 1 to 9.
         style: ``answer``: the demonstration is the result; ``chain``: the written calculation, lowest digit first with
-            carries (``7+5=12``, ``4+8+1=13``), products by digit, then a line ``A: 132``.
+            carries (``7+5=12``, ``4+8+1=13``), products by digit, then a line ``A: 132``; ``tags``: the same
+            calculation in ``<think>`` and the result in ``<answer>``.
         size: tasks to train on, made when asked for; small levels repeat.
         held_out: tasks to evaluate on, all different; fewer where the levels are small.
         seed: another seed, other tasks.
@@ -53,7 +54,7 @@ class Arithmetic:
 
     operations: tuple[Literal["add", "sub", "mul"], ...] = ("add",)
     digits: int | tuple[int, ...] | str = (1, 2)
-    style: Literal["answer", "chain"] = "answer"
+    style: Literal["answer", "chain", "tags"] = "answer"
     size: int = 4000
     held_out: int = 200
     seed: int = 0
@@ -93,12 +94,12 @@ class Arithmetic:
         levels = [(op, d) for op in self.operations for d in self.lengths()]
         held = _Held(self.seed, frozenset(p for op in self.operations for p in _small_held(self.seed, op)))
         chars = set("0123456789=" + "".join(SIGNS[op] for op in self.operations))
-        if self.style == "chain":
-            chars |= set("\nA: ") | ({"+"} if "mul" in self.operations else set())
+        if self.style != "answer":
+            chars |= set(_shown(self.style, "\n", "")) | ({"+"} if "mul" in self.operations else set())
         return TaskData(
             train=Lazy(self.size, functools.partial(self._train, levels, held)),
             evaluation=self._evaluation(levels, held),
-            answer_format="text" if self.style == "answer" else "answer_line",
+            answer_format={"answer": "text", "chain": "answer_line", "tags": "tag"}[self.style],
             reward=({"use": "answer_equal", "normalise": "number"},),
             max_new_tokens=max(_longest(op, d, self.style) for op, d in levels) + 1,
             characters="".join(sorted(chars)),
@@ -127,7 +128,7 @@ class Arithmetic:
 
     def _task(self, key: str, op: str, d: int, a: int, b: int) -> Task:
         result = str({"add": a + b, "sub": a - b, "mul": a * b}[op])
-        shown = result if self.style == "answer" else f"\n{chain(op, a, b)}\nA: {result}"
+        shown = result if self.style == "answer" else _shown(self.style, chain(op, a, b), result)
         return Task(f"arithmetic:{key}", f"{a}{SIGNS[op]}{b}=", gold=result, demonstration=shown, domain=f"{op}-{d}")
 
 
@@ -164,7 +165,11 @@ def _longest(op: str, d: int, style: str) -> int:
         return result
     # one line per digit: 19-9-1=9, or 9+9+1=19; products have a line per digit and per partial sum
     lines = d * (4 * d + 4) + (d - 1) * (6 * d + 3) if op == "mul" else d * 9
-    return 1 + lines + len("A: ") + result
+    return lines - 1 + len(_shown(style, "", "")) + result
+
+
+def _shown(style: str, steps: str, result: str) -> str:
+    return f"<think>{steps}</think><answer>{result}</answer>" if style == "tags" else f"\n{steps}\nA: {result}"
 
 
 def chain(op: str, a: int, b: int) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -12,7 +15,7 @@ from torch import Tensor
 from guerdon.errors import RecipeError, UnknownNameError
 from guerdon.method import Paper, Preset, method
 from guerdon.ops.answers import same_length
-from guerdon.ops.tag_text import TEXT, cut, follows, names_of, read_order
+from guerdon.ops.tag_text import TEXT, Block, cut, follows, names_of, read_order
 from guerdon.rewards.rules._bodies import Body, broken_rule, known_rules
 
 _ROUTES = (
@@ -122,8 +125,7 @@ def tag_grammar(
     Differs: the releases use regular expressions, so ToolRL lets think occur twice and TRL cuts at any closing tag;
         Router-R1 reads a llama name without a known size as unknown even where another name occurs.
     """
-    tree = read_order(order)
-    names = sorted(names_of(tree) | set(opaque))
+    names = sorted(names_of(read_order(order)) | set(opaque))
     tags = [n for n in names if n != TEXT]
     for label, used in (("opaque", opaque), ("like_gold", like_gold), ("equal", [n for p in equal for n in p])):
         for name in used:
@@ -133,30 +135,55 @@ def tag_grammar(
     if like_gold and gold is None:
         raise RecipeError("like_gold needs the gold texts", where="tag_grammar.like_gold", seen=like_gold)
     same_length("tag_grammar", completion=completion, gold=gold if gold is not None else completion)
-
-    def fits(text: str, reference: Any) -> bool | None:
-        golds = [str(g) for g in (reference if isinstance(reference, (list, tuple)) else [reference]) if g]
-        if like_gold and not golds:
-            return None
-        found = cut(text, tags, opaque=opaque, stray=stray, ignore_case=ignore_case)
-        if isinstance(found, str):
-            return False
-        last = len(found) - 1
-        kept = [
-            b for i, b in enumerate(found)
-            if b.name != TEXT or not _free(b.body, between if 0 < i < last or between == "any" else around)
-        ]  # fmt: skip
-        count = {n: sum(b.name == n for b in kept) for n in tags}
-        return (
-            follows([b.name for b in kept], tree)
-            and all(count[a] == count[b] for a, b in equal)
-            and not any(broken_rule(b.body, rules[b.name]) for b in kept if rules and b.name in rules)
-            and (not like_gold or any(all((count[n] > 0) == (f"<{n}>" in g) for n in like_gold) for g in golds))
-        )
-
+    layout = _Layout(
+        order, tags, rules or {}, between, around, equal, like_gold,
+        functools.partial(cut, names=tags, opaque=opaque, stray=stray, ignore_case=ignore_case),
+    )  # fmt: skip
     value = {True: good, False: bad, None: float("nan")}
     rows = zip(completion, gold if gold is not None else [None] * len(completion), strict=True)
-    return torch.tensor([value[fits(c or "", g)] for c, g in rows], dtype=torch.get_default_dtype())
+    return torch.tensor([value[layout.fits(c or "", g)] for c, g in rows], dtype=torch.get_default_dtype())
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The grammar of one call; the fields are its parameters."""
+
+    order: str
+    tags: Sequence[str]
+    rules: Mapping[str, Body]
+    between: str
+    around: str
+    equal: Sequence[tuple[str, str]]
+    like_gold: Sequence[str]
+    cut: Callable[[str], list[Block] | str]
+
+    def fits(self, text: str, gold: Any) -> bool | None:
+        """Whether a text has the layout; None where the gold text is needed and missing."""
+        golds = [str(g) for g in (gold if isinstance(gold, (list, tuple)) else [gold]) if g]
+        if self.like_gold and not golds:
+            return None
+        blocks = self.cut(text)
+        if isinstance(blocks, str):
+            return False
+        kept = self._without_gaps(blocks)
+        count = Counter(b.name for b in kept)
+        return (
+            follows([b.name for b in kept], read_order(self.order))
+            and all(count[a] == count[b] for a, b in self.equal)
+            and not any(broken_rule(b.body, self.rules[b.name]) for b in kept if b.name in self.rules)
+            and (not self.like_gold or any(self._like(count, g) for g in golds))
+        )
+
+    def _without_gaps(self, blocks: Sequence[Block]) -> list[Block]:
+        last = len(blocks) - 1
+        return [
+            b for i, b in enumerate(blocks)
+            if b.name != TEXT or not _free(b.body, self.between if 0 < i < last or self.between == "any" else
+                                           self.around)
+        ]  # fmt: skip
+
+    def _like(self, count: Mapping[str, int], gold: str) -> bool:
+        return all((count[n] > 0) == (f"<{n}>" in gold) for n in self.like_gold)
 
 
 def _free(gap: str, allowed: str) -> bool:
