@@ -142,7 +142,9 @@ def _by_kind(a: Answer, g: Answer, rules: Rules) -> Relation:
         # a vector may be written as a point
         return _in_order(a.items, g.items, rules) if "1" in (a.mark, g.mark) else "different"
     if kinds == {"tuple", "list"}:
-        return _in_order(a.items, g.items, rules) if "()" in (a.mark, g.mark) else "different"
+        # [1, 2] is an interval, [1, 2, 3] a list in brackets
+        listed = "()" in (a.mark, g.mark) or len(a.items) > 2
+        return _in_order(a.items, g.items, rules) if listed else "different"
     if kinds == {"set"}:
         return _any_order(_distinct(a.items, rules), _distinct(g.items, rules), rules)
     if kinds <= {"list", "set"} or kinds == {"union"}:
@@ -212,6 +214,8 @@ def _value(a: Answer, g: Answer, rules: Rules) -> Relation:
     assert a.node is not None
     assert g.node is not None
     if a.percent != g.percent:
+        if a.unit or g.unit:
+            return "different"
         left, right = _hundredth(a.node, a.percent), _hundredth(g.node, g.percent)
         found = rules.decide(left, right)
         return found if found == "equal" or rules.units == "strict" else _or(found, rules.decide(a.node, g.node))

@@ -58,6 +58,7 @@ _REPLACED = (
     (re.compile(r"\\in(?![A-Za-z])"), "∈"),
     (re.compile(r"\\infty(?![A-Za-z])"), "∞"),
     (re.compile(r"\\pm(?![A-Za-z])|\+/-"), "±"),
+    (re.compile(r"\\mathbb\s*(?:\{\s*R\s*\}|R(?![A-Za-z]))"), "(-∞,∞)"),
     (re.compile(r"\\(?:emptyset|varnothing)(?![A-Za-z])"), "∅"),
     (re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z]))|\\degree(?![A-Za-z])"), "°"),
     (re.compile(r"\\%"), "%"),
@@ -73,6 +74,9 @@ _BOX = re.compile(r"\\f?boxed\s*\{(.*)\}", re.DOTALL)
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])", re.ASCII)
 _MATRIX = re.compile(r"\\begin\{([pbB]?matrix|array)\}(?:\{[lcr|]*\})?(.*)\\end\{\1\}", re.DOTALL)
 _NOTHING = re.compile(r"(?:\\text\{)?\s*(?:no (?:real )?solutions?|(?:the )?empty set)\s*\}?", re.IGNORECASE)
+_EVERYTHING = re.compile(r"(?:\\text\{)?\s*(?:all )?(?:the )?real(?:s| numbers)\s*\}?", re.IGNORECASE)
+_SPACED = re.compile(r"-?\d{1,3}(?: \d{3})+(?:\.\d+)?", re.ASCII)
+_RATIO = re.compile(r"\d+(?:\.\d+)?(?:\s*:\s*\d+(?:\.\d+)?)+", re.ASCII)
 _BASE = re.compile(r"(-?(?=[0-9A-F]*\d)[0-9A-F]+)_\s*(?:\{\s*(\d{1,2})\s*\}|(\d{1,2}))$", re.ASCII)
 _NAME = re.compile(r"(?:\\?[A-Za-z]+|[A-Za-z])(?:_(?:\{\w{1,8}\}|\w))?'?(?:\s*\(\s*[A-Za-z](?:\s*,\s*[A-Za-z])*\s*\))?")
 _LEAD = re.compile(r"[A-Za-z][A-Za-z ,']*\b(?:is|are|equals?|be|equal to)\b:?\s+(?=[-+$\\\d(\[√π.])")
@@ -114,6 +118,10 @@ def _read(s: str, thousands: bool) -> Answer:
         return Answer("raw", s)
     if s == "∅" or _NOTHING.fullmatch(s) or s.replace(" ", "") == "\x02\x03":
         return Answer("set", s)
+    if _EVERYTHING.fullmatch(s):
+        return _read("(-∞,∞)", False)
+    if _RATIO.fullmatch(s):  # 2 : 3 and 12:30
+        return Answer("tuple", s, tuple(_read(p, False) for p in s.split(":")), mark=":")
     matrix = _MATRIX.fullmatch(s)
     if matrix:
         return _matrix(s, matrix.group(2))
@@ -268,6 +276,8 @@ def _matrix(s: str, body: str) -> Answer:
 
 
 def _leaf(s: str) -> Answer:
+    if _SPACED.fullmatch(s):
+        s = s.replace(" ", "")
     base = _BASE.fullmatch(s)
     if base:
         return Answer("base", s, name="", mark=base.group(2) or base.group(3), unit=base.group(1))
