@@ -11,6 +11,7 @@ from guerdon.docs_build import GENERATED
 from guerdon.docs_build.claims import claims_page
 from guerdon.docs_build.methods import by_paper, by_stage, method_page, path
 from guerdon.docs_build.reference import api_pages, commands_page, recipe_pages, signals_page, undocumented
+from guerdon.docs_build.suites import suite_pages
 from guerdon.registry import index
 
 
@@ -24,6 +25,8 @@ def pages(root: Path) -> dict[str, str]:
     out |= {"methods/index.md": by_stage(cards), "methods/papers.md": by_paper(cards)}
     out |= {"reference/signals.md": signals_page(cards), "reference/commands.md": commands_page()}
     out["reference/claims.md"] = claims_page()
+    suites = suite_pages(root)
+    out |= suites
     out |= recipe_pages(recipes, texts, cards)
     out |= api_pages(package, cards)
     lines = ["# guerdon", "", f"> {ABOUT}", "", "## Methods", ""]
@@ -36,6 +39,7 @@ def pages(root: Path) -> dict[str, str]:
         "- [Signals](reference/signals.md)",
         "- [Commands](reference/commands.md)",
         "- [Claims](reference/claims.md)",
+        *(f"- [Comparison of methods]({name})" for name in suites),
     ]
     out["llms.txt"] = "\n".join(lines) + "\n"
     return out
