@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +29,6 @@ def schedule(**data) -> Schedule:
         ({"schedule": "cosine", "from": 1.0, "to": 0.0, "warmup": 6, "warm_from": 4.0}, (3.5, 1.0, 0.0, 0.0)),
         # begins again every 5 steps after the warm-up
         ({"schedule": "cosine_restarts", "from": 2.0, "to": 1.0, "period": 5, "warmup": 5}, (0.4, 2.0, 2.0, 2.0)),
-        ({"schedule": "two_phase", "from": 1.0, "to": 2.0, "at": 5}, (1.0, 2.0, 2.0, 2.0)),
         ({"schedule": "step_at", "from": 1.0, "to": 2.0, "at": 6}, (1.0, 1.0, 2.0, 2.0)),
         ({"schedule": "start_at", "from": 1.0, "to": 2.0, "at": 6}, (0.0, 0.0, 2.0, 2.0)),
     ],
@@ -35,6 +36,17 @@ def schedule(**data) -> Schedule:
 def test_values(data, values):
     s = schedule(**data)
     assert tuple(s.at(step=k, total=10) for k in (0, 5, 10, 20)) == pytest.approx(values)
+
+
+def test_two_phases():
+    """1 - .2 (1 - e^(-2 e/75)) to step 75 of 150, then .8 e^(-3 (e - 75)/75); clamped at both ends."""
+    s = schedule(schedule="two_phase", **{"from": 1.0, "to": 0.8 * math.exp(-3)})
+    steps = (0, 37, 75, 76, 100, 150, 400)
+    expected = (1.0, 0.87456347, 0.82706706, 0.76863155, 0.29430355, 0.03982965, 0.03982965)
+    assert [s.at(step=k, total=150) for k in steps] == pytest.approx(expected, abs=1e-8)
+    assert [s.at(step=k, total=1) for k in (0, 1)] == pytest.approx([1.0, 0.03982965], abs=1e-8)
+    other = schedule(schedule="two_phase", steps=150, **{"from": 3.0, "to": -1.0})
+    assert [other.at(step=k, total=9) for k in (0, 150)] == [3.0, -1.0]
 
 
 @given(st.sampled_from(KINDS), st.floats(-5, 5), st.floats(-5, 5), st.integers(0, 300), st.integers(0, 100))

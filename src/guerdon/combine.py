@@ -131,6 +131,7 @@ def combine(terms: Sequence[Term], frame: Frame, weights: Mapping[str, Tensor]) 
     mask = frame.get("mask")
     results: dict[str, Tensor] = {}
     logs: dict[str, Tensor] = {}
+    terms = [t for t in terms if frame.started(t.component)]
     for term in _in_order(terms):
         if term.role == "coefficient":
             continue

@@ -15,7 +15,7 @@ import pydantic
 from guerdon.errors import MethodError, RecipeError, UnknownNameError
 from guerdon.method import Card, Method
 from guerdon.registry import Resolved
-from guerdon.schedule import Schedule, first_problem, place_of, value_at
+from guerdon.schedule import Schedule, Start, first_problem, place_of, value_at
 from guerdon.signals import SIGNALS, signal
 
 
@@ -59,6 +59,7 @@ class Component:
         params: validated hyper-parameters; floats may be schedules.
         bind: per input, settings that win over the card's, or the name of the signal to read instead.
         label: name of this entry in logs, unique within its recipe.
+        start: when it begins to act; None for at once.
     """
 
     method: Method
@@ -66,6 +67,7 @@ class Component:
     bind: Mapping[str, str | Mapping[str, Any]] = field(default_factory=dict)
     label: str = ""
     instance: Any = None
+    start: Start | None = None
 
     def __post_init__(self) -> None:
         self.label = self.label or self.card.name

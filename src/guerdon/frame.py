@@ -98,6 +98,14 @@ class Frame:
         writes = provider.card.writes
         return dict(zip(writes, result if len(writes) > 1 else (result,), strict=True))
 
+    def started(self, component: Component) -> bool:
+        """Whether an entry of the recipe acts already; one that has not started is as if it were not there."""
+        start = component.start
+        if start is None:
+            return True
+        past = self.get("history", {"metric": start.series}, optional=True) if start.phase else None
+        return start.reached(self.step, [] if past is None else past.tolist())
+
     def gather(self, component: Component) -> dict[str, Any]:
         """The inputs of a component by parameter name, with its settings and bindings applied."""
         found = {}
@@ -116,6 +124,14 @@ class Frame:
                 continue
             out[name] = cut(value, index, size) if _per_row(name) else value
         return out
+
+    def set_apart(self, index: Tensor, size: int) -> list[tuple[str, dict[str, Any], Any]]:
+        """What :meth:`rows` leaves out: row-aligned signals with settings, cut to ``index``."""
+        return [
+            (name, dict(settings), cut(value, index, size))
+            for (name, settings), value in self._values.items()
+            if settings and _per_row(name)
+        ]
 
 
 def _per_row(name: str) -> bool:

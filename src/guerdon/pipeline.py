@@ -6,7 +6,7 @@ chosen methods ask for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from guerdon import registry
 from guerdon.combine import Loss, Term, combine, own_advantage, term_weights
 from guerdon.component import Component, build
 from guerdon.errors import MethodError, NumericsError, RecipeError, UnknownNameError
-from guerdon.frame import Frame
+from guerdon.frame import Frame, key
 from guerdon.objectives.aggregate import AGGREGATES
 from guerdon.ops.masked import zeroed
 from guerdon.recipe import Aggregate, Entry, Recipe
@@ -26,7 +26,10 @@ from guerdon.signals import SIGNALS, signal
 __all__ = ["Loss", "Pipeline", "Reward", "Scores", "Term"]
 
 # what an entry may say besides its name, hyper-parameters and bindings
-_KEYS = {"reward": {"weight", "when"}, "objective": {"weight", "aggregate", "rows", "on", "advantage"}}
+_KEYS = {
+    "reward": {"weight", "when"}, "advantage": {"start"},
+    "objective": {"weight", "aggregate", "rows", "on", "advantage", "start"},
+}  # fmt: skip
 
 
 class Pipeline:
@@ -76,6 +79,12 @@ class Pipeline:
             _known_keys(stage, entry, where)
             found = registry.resolve(entry.reference, stage=stage, allow_code=self.recipe.allow_code, where=where)
             component = build(found, entry.params, bind=entry.bind, label=entry.name or "", where=where)  # type: ignore[arg-type]
+            component.start = entry.start
+            if entry.start is not None and stage == "advantage" and _estimates(component):
+                raise RecipeError(
+                    "an estimator cannot start later: nothing else would give the advantage",
+                    where=f"{where}.start", seen=component.label, allowed="methods that read another advantage",
+                )  # fmt: skip
             base, n = component.label, 2
             while component.label in labels:
                 component.label = f"{base}_{n}"
@@ -119,6 +128,12 @@ class Pipeline:
         return Term(component, entry.weight, chosen, entry.rows, entry.on, own)
 
     def _check_targets(self) -> None:
+        late = [t.component.start is not None for t in self.terms if t.role in ("token_loss", "penalty")]
+        if late and all(late):
+            raise RecipeError(
+                "every loss starts later: until then there is nothing to learn from", where="objective",
+                fix="leave start out of one of them",
+            )  # fmt: skip
         losses = [t.label for t in self.terms if t.role == "token_loss"]
         for term in self.terms:
             acts = term.role in ("mask", "weight")
@@ -139,25 +154,41 @@ class Pipeline:
 
     def needs_before_update(self) -> set[str]:
         """Signals that rewards, shaping, selection and advantages need from the engine."""
-        return self._closure([*self.scoring(), *self.shaping, *self.estimators(), *self.selection])
+        return self._closure(self.early())
 
     def needs_in_update(self) -> set[str]:
         """Signals that the objectives need from the engine."""
         return self._closure(self.losses())
 
-    def reachable(self) -> list[Component]:
-        """The objectives and every provider they lead to."""
-        found: dict[str, Component] = {c.label: c for c in self.losses()}
+    def reachable(self, components: Sequence[Component]) -> list[Component]:
+        """Components and every provider they lead to."""
+        found: dict[str, Component] = {f"{i}/{c.label}": c for i, c in enumerate(components)}
         waiting = list(found.values())
         while waiting:
             component = waiting.pop()
             for item in component.card.inputs:
-                provider = self.providers.get(item.name)
+                name = component.source(item.name)
+                provider = self.providers.get(name)
                 needed = not item.optional or item.name in component.bind
-                if provider and item.name not in self.provides and needed and provider.label not in found:
+                if provider and name not in self.provides and needed and provider.label not in found:
                     found[provider.label] = provider
                     waiting.append(provider)
         return list(found.values())
+
+    def asked(self, names: Collection[str], components: Sequence[Component]) -> list[tuple[str, dict[str, Any]]]:
+        """Which of these signals the components ask for, themselves or through providers, with which settings."""
+        found = {}
+        for component in self.reachable(components):
+            for item in component.card.inputs:
+                name = component.source(item.name)
+                if name in names and (not item.optional or item.name in component.bind):
+                    settings = component.settings(item.name)
+                    found[key(name, settings)] = name, settings
+        return list(found.values())
+
+    def early(self) -> list[Component]:
+        """What runs before the update: rewards, shaping, advantages, selection."""
+        return [*self.scoring(), *self.shaping, *self.estimators(), *self.selection]
 
     def scoring(self) -> list[Component]:
         """The reward components."""
@@ -270,8 +301,9 @@ class Pipeline:
 
     def _chain(self, frame: Frame, components: Sequence[Component]) -> Tensor:
         for component in components:
-            result = component(frame.gather(component), step=frame.step, total=frame.total)
-            self._put(frame, component, "advantage", result)
+            if frame.started(component):
+                result = component(frame.gather(component), step=frame.step, total=frame.total)
+                self._put(frame, component, "advantage", result)
         value = frame.get("advantage").detach()
         mask = frame.get("mask")
         if not bool(torch.isfinite(zeroed(value, mask)).all()):
@@ -299,7 +331,7 @@ class Pipeline:
         """Run the controllers once per optimiser step; what they write, by signal."""
         written = {}
         for term in self.terms:
-            if term.role == "coefficient":
+            if term.role == "coefficient" and frame.started(term.component):
                 result = term.component(frame.gather(term.component), step=frame.step, total=frame.total)
                 writes = term.component.card.writes
                 if len(writes) > 1 and not isinstance(result, tuple):
@@ -308,6 +340,11 @@ class Pipeline:
                     written[name] = value
                     frame.put(name, value)
         return written
+
+    def starts(self, frame: Frame) -> dict[str, float]:
+        """For every entry with a start, whether it acts now (1) or not yet (0)."""
+        late = [c for c in (*self.estimators(), *self.losses()) if c.start is not None]
+        return {f"started/{c.label}": float(frame.started(c)) for c in late}
 
     def term_weights(self, values: Mapping[str, Any]) -> dict[str, Tensor]:
         """Aggregation weights per objective entry, fixed by the mask of the whole optimiser batch."""
@@ -323,12 +360,17 @@ class Pipeline:
         return combine(self.terms, frame, weights)
 
 
+def _estimates(component: Component) -> bool:
+    """Whether an advantage comes from rewards alone, not from another advantage."""
+    return all(i.name != "advantage" or i.optional for i in component.card.inputs)
+
+
 def _known_keys(stage: str, entry: Entry, where: str) -> None:
-    for key in ("weight", "when", "aggregate", "rows", "on", "advantage"):
-        default = Entry.model_fields[key].default
-        if getattr(entry, key) != default and key not in _KEYS.get(stage, ()):
-            allowed = [s for s, keys in _KEYS.items() if key in keys]
+    for name in ("weight", "when", "aggregate", "rows", "on", "advantage", "start"):
+        default = Entry.model_fields[name].default
+        if getattr(entry, name) != default and name not in _KEYS.get(stage, ()):
+            allowed = [s for s, keys in _KEYS.items() if name in keys]
             raise RecipeError(
-                f"an entry of {stage} has no {key}", where=f"{where}.{key}", seen=getattr(entry, key),
+                f"an entry of {stage} has no {name}", where=f"{where}.{name}", seen=getattr(entry, name),
                 allowed=f"under {' and '.join(allowed)}",
             )  # fmt: skip

@@ -17,10 +17,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from guerdon.errors import DataError, RecipeError, UnknownNameError
 from guerdon.recipe_file import Source, apply_override, dump_yaml, read_yaml
-from guerdon.schedule import Schedule, first_problem, place_of
+from guerdon.schedule import Schedule, Start, first_problem, place_of
 
 FOLDER = Path(__file__).with_name("recipes")
-_META = ("use", "preset", "name", "weight", "when", "bind", "aggregate", "rows", "on", "advantage")
+_META = ("use", "preset", "name", "weight", "when", "bind", "aggregate", "rows", "on", "advantage", "start")
 
 
 def _file_name(value: str) -> str:
@@ -54,6 +54,7 @@ class Entry(_Model):
     Shared keys: ``name`` (label in logs), ``bind`` (settings or sources of its inputs), ``preset``. Rewards also take
     ``weight`` and ``when``; objectives ``weight``, ``aggregate``, ``rows`` (only these ``source`` values), ``on``
     (labels of the losses a weight or mask acts on) and ``advantage`` (a chain of its own instead of the recipe's).
+    Objectives and advantages that transform another one may have a ``start``: until then they are as if not there.
     """
 
     use: str
@@ -66,6 +67,7 @@ class Entry(_Model):
     rows: tuple[str, ...] | None = None
     on: tuple[str, ...] | None = None
     advantage: Annotated[tuple[Entry, ...] | None, BeforeValidator(lambda v: v if v is None else _entries(v))] = None
+    start: Start | None = None
     params: Mapping[str, Any] = Field(default_factory=dict)
 
     @property
@@ -353,7 +355,7 @@ def _known_keys(data: Any, model: type[BaseModel], path: str, source: Source) ->
             where = source.at(f"{path}.{key}".strip("."))
             raise UnknownNameError("key of the recipe" if not path else f"key of {path}", str(key), fields, where=where)
         inner = _inner_model(fields[key].annotation)
-        if inner is not None and inner not in (Entry, Schedule):
+        if inner is not None and inner not in (Entry, Schedule, Start):
             _known_keys(value, inner, f"{path}.{key}".strip("."), source)
 
 

@@ -11,9 +11,12 @@ from torch import Tensor
 from guerdon.engines.native.packing import Completions, Packed, arrange, pack, share, split
 from guerdon.engines.native.policy import Policy
 from guerdon.frame import Key, key
-from guerdon.ops.kernels import from_logits, stat_key, vocab_stats
+from guerdon.ops.kernels import from_logits, vocab_stats
 
-VOCAB = ("logp", "entropy", "collision", "collision_logp", "taken_logit", "log_partition", "nucleus_entropy")
+VOCAB = (
+    "logp", "entropy", "collision", "collision_logp", "taken_logit", "log_partition", "nucleus_entropy",
+    "tempered_logp",
+)  # fmt: skip
 
 
 def micro_batches(
@@ -97,8 +100,8 @@ def frozen_statistics(
     policy: Policy, batch: Completions, names: Sequence[str], *, budget: int | None, shared: bool,
     temperature: float = 1.0, value_head: torch.nn.Module | None = None,
 ) -> dict[str, Tensor]:  # fmt: skip
-    """Signals of the whole batch without gradient, by name, as ``[batch, time]``."""
-    want = {key(n): stat_key(n, {}) for n in names}
+    """Signals of the whole batch without gradient as ``[batch, time]``, by statistic, ``name(setting=value)``."""
+    want = {key(n): n for n in names}
     width = batch.tokens.shape[1]
     out = {n: torch.zeros(len(batch), width, device=policy.device) for n in names}
     everything = torch.arange(len(batch))

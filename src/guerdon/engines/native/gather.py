@@ -15,6 +15,7 @@ from guerdon.engines.native.forward import VOCAB, frozen_statistics
 from guerdon.engines.native.rollout import Rollouts, collect, first_groups, join
 from guerdon.engines.native.sampler import Sampling
 from guerdon.frame import Frame
+from guerdon.ops.kernels import stat_key
 from guerdon.pipeline import Scores
 from guerdon.recipe import Recipe
 from guerdon.records import Task
@@ -107,18 +108,19 @@ def early(loop: Loop, frame: Frame, rollouts: Rollouts, how: Sampling, *, greedy
     """Signals of models that rewards and advantages read: they run before the scores."""
     wanted = loop.needs_early
     heat = how.temperature
-    own = {"old_logp": "logp", "old_entropy": "entropy", "old_value": "value", **{v: v for v in VOCAB}}
+    own = {"old_logp": "logp", "old_entropy": "entropy", "old_value": "value"}
     # with one update the behaviour policy is the current one; with several it must be looked at before the first
     several = loop.recipe.train.epochs * loop.recipe.train.minibatches > 1
     kept = {"old_logp", *(loop.pipeline.needs() & {"old_entropy", "old_value"})} if several else set()
-    needed = [n for n in own if n in wanted or n in kept]
+    needed = [(n, {}, stat) for n, stat in own.items() if n in wanted or n in kept]
+    needed += [(n, s, stat_key(n, s)) for n, s in loop.pipeline.asked(VOCAB, loop.pipeline.early())]
     if needed:
         stats = frozen_statistics(
-            loop.policy, rollouts.completions, list(dict.fromkeys(own[n] for n in needed)), budget=loop.budget,
+            loop.policy, rollouts.completions, list(dict.fromkeys(stat for _, _, stat in needed)), budget=loop.budget,
             shared=loop.recipe.train.share_prompt, temperature=heat, value_head=loop.value_head,
         )  # fmt: skip
-        for name in needed:
-            frame.put(name, stats[own[name]].cpu())
+        for name, settings, stat in needed:
+            frame.put(name, stats[stat].cpu(), settings)
     if loop.reference is not None and loop.penalised:
         stats = frozen_statistics(
             loop.reference, rollouts.completions, ["logp"], budget=loop.budget,

@@ -182,8 +182,11 @@ class Loop:
         size = len(rollouts)
         if len(index) < size:
             kept = self.frame(frame.rows(index, size))
+            for name, settings, value in frame.set_apart(index, size):
+                kept.put(name, value, settings)
         else:
             kept = frame
+        metrics |= self.pipeline.starts(kept)
         advantage = self.pipeline.advantage(kept)
         if nothing:  # rows that were left out must not train for want of others
             advantage = torch.zeros_like(advantage)

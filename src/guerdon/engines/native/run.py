@@ -45,7 +45,7 @@ PROVIDES = frozenset((
     "prompt", "task", "gold", "group_id", "completion", "tokens", "mask", "token_text", "truncated", "terminated",
     "sample_index", "source", "temperature", "train_step", "train_progress", "rng", "last", "history", "domain",
     "logp", "entropy", "collision", "collision_logp", "nucleus_entropy", "taken_logit", "log_partition",
-    "old_logp", "old_entropy", "ref_logp", "value", "old_value", "reference_reward",
+    "tempered_logp", "old_logp", "old_entropy", "ref_logp", "value", "old_value", "reference_reward",
 ))  # fmt: skip
 LOGS = ("rollouts.jsonl", "metrics.jsonl", "events.jsonl")
 

@@ -45,11 +45,8 @@ class Updater:
     def wanted(self) -> dict[Key, str]:
         """Signals of the current policy that the objectives read."""
         want = {key("logp"): "logp"}
-        for component in self.pipeline.reachable():
-            for item in component.card.inputs:
-                if item.name in VOCAB or item.name == "value":
-                    settings = component.settings(item.name)
-                    want[key(item.name, settings)] = stat_key(item.name, settings)
+        for name, settings in self.pipeline.asked((*VOCAB, "value"), self.pipeline.losses()):
+            want[key(name, settings)] = stat_key(name, settings)
         return want
 
     def idle_rows_are_free(self) -> bool:
