@@ -27,8 +27,8 @@ def suite_page(data: Mapping[str, Any]) -> str:
     said = "\n".join(f"- {code(line['method'])}: {markdown(line['sentence'])}" for line in lines)
     parts = [
         f"# Methods on the {data['suite']} suite",
-        f"{len(lines)} methods, {len(worlds)} worlds, {seeds} seeds each, one budget; policy: {data['policy']}. A value "
-        f"is the mean over the worlds; a sign behind it says that the paired 95 % interval of the difference to "
+        f"{len(lines)} methods, {len(worlds)} worlds, {seeds} seeds each, one budget; policy: {data['policy']}. A "
+        f"value is the mean over the worlds; a sign behind it says that the paired 95 % interval of the difference to "
         f"{code(lines[0]['method'])} lies above (+) or below (-) zero. Seeds are the unit: five of them show large "
         f"effects only, and with this many comparisons a few signs come by chance.",
         fence("sh", data["command"]),
