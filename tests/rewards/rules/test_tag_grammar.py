@@ -13,6 +13,7 @@ from guerdon.registry import Resolved
 from guerdon.rewards.rules.tag_grammar import tag_grammar
 
 GOLDEN = Path(__file__).parents[4] / "shared" / "golden" / "router-r1.json"
+TURNS = Path(__file__).parents[4] / "shared" / "data" / "toolrl" / "rlla_4k_test.parquet"
 
 
 def preset(name):
@@ -167,3 +168,17 @@ def test_recipes_are_told_what_is_wrong():
 
 def test_hostile_texts():
     assert tag_grammar([None, "<think>" * 50_000, "</answer>" * 50_000, "é" * 100_000]).tolist() == [0.0] * 4
+
+
+def test_real_gold_turns():
+    """80 gold turns of ToolRL: each has the layout of itself, and none without its thinking or with a text around."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    if not TURNS.exists():
+        pytest.skip("no rlla_4k_test.parquet beside the repository (shared/data/toolrl)")
+    golds = [r["reward_model"]["ground_truth"] for r in parquet.read_table(TURNS).to_pylist()]
+    assert len(golds) == 80
+    check = preset("toolrl")
+    assert check(*golds, gold=golds) == [1.0] * 80
+    for spoil in (lambda g: g.partition("</think>\n")[2], lambda g: f"Sure. {g}", lambda g: g + "\nDone.",
+                  lambda g: g.replace("<tool_call>\n", "<tool_call>").replace("<response>", "<reply>")):  # fmt: skip
+        assert check(*map(spoil, golds), gold=golds) == [0.0] * 80
