@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -52,12 +53,18 @@ def cold(number: int) -> float:
     return time.perf_counter() - start
 
 
-def started(*preload: str) -> float:
-    """Seconds from nothing to the first answer."""
-    start = time.perf_counter()
+def started(*preload: str) -> tuple[float, float]:
+    """Seconds from nothing to the first answer, by the clock and of the processor."""
+
+    def busy() -> float:
+        own, children = (resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+    start, before = time.perf_counter(), busy()
     with LocalSandbox(lanes=1, preload=preload) as sandbox:
         warm(sandbox, 1)
-        return time.perf_counter() - start
+        seconds = time.perf_counter() - start
+    return seconds, busy() - before
 
 
 def run(name: str, options: Options) -> Outcome:
@@ -84,9 +91,11 @@ def run(name: str, options: Options) -> Outcome:
         note(f"{key:>16}: median {detail[key]['median'] * 1e3:5.1f} ms  p95 {p95 * 1e3:5.1f}  "
              f"{detail[key]['per_second']:4.0f} runs/s by the clock, {per_core:4.0f} per processor second")  # fmt: skip
     detail["cold"] = spread([t for times in found["cold"] for t in times])
-    detail |= {key: spread(values) for key, values in starts.items()}
+    for key, values in starts.items():
+        detail[key] = {**spread([v for v, _ in values]), "processor": statistics.median(b for _, b in values)}
     for key in ("cold", *starts):
-        note(f"{key:>16}: median {detail[key]['median'] * 1e3:5.0f} ms  min {detail[key]['min'] * 1e3:5.0f}")
+        note(f"{key:>16}: median {detail[key]['median'] * 1e3:5.0f} ms  min {detail[key]['min'] * 1e3:5.0f}"
+             + (f"  processor {detail[key]['processor'] * 1e3:5.0f}" if key in starts else ""))  # fmt: skip
     ratio = detail["cold"]["median"] / detail["bare"]["median"]
     note(f"goals: {GOAL} runs/s and core, p95 {GOAL_P95 * 1e3:.0f} ms, {GOAL_RATIO} times a cold interpreter, "
          f"start with sympy {GOAL_START} s")  # fmt: skip

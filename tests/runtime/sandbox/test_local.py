@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 import time
@@ -11,7 +12,7 @@ import pytest
 
 from guerdon.errors import MethodError, RecipeError
 from guerdon.runtime.sandbox import local
-from guerdon.runtime.sandbox.lane import LaneError
+from guerdon.runtime.sandbox.lane import LaneError, _below
 from guerdon.runtime.sandbox.local import MAX_STOPS, LocalSandbox
 from guerdon.runtime.sandbox.protocol import CaseOutcome as Case
 from guerdon.runtime.sandbox.protocol import FunctionJob, Limits, StdioJob
@@ -203,6 +204,36 @@ def test_inputs_that_cannot_be_sent_are_an_error_of_the_caller(box, case):
 def test_programs_get_text_only(box):
     with pytest.raises(MethodError, match="case 0"):
         box.run(StdioJob("", [{"stdin": b"x"}]))
+
+
+def test_what_one_run_started_does_not_count_for_the_next(ask):
+    start = "threading.Thread(target=time.sleep, args=(9,), daemon=True).start()"
+    many = f"import threading, time\ndef f():\n    for _ in range(30): {start}"
+    few = many.replace("30", "25")
+    for _ in range(5):  # a thread takes 8 MB of address space for its stack
+        assert ask(many, memory_mb=500).outcome is Case.RETURNED
+        assert ask(few, memory_mb=500).outcome is Case.RETURNED
+
+
+@pytest.fixture
+def limited():
+    before = resource.getrlimit(resource.RLIMIT_CPU)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + 3600, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_CPU, before)
+
+
+def test_soft_limits_of_the_caller_do_not_bind_the_warm_process(limited):
+    """A worker of the pool has limits for its call; what it starts lives longer than that call."""
+    with LocalSandbox(lanes=1) as box:
+        if box.level != 3:
+            pytest.skip(f"no isolation of level 3 here: {box.reason}")
+        box.run(FunctionJob("def f(): return 1", "f", [{}]))
+        (lane,) = box._all
+        (warm,) = _below(lane.process)
+        soft, hard = resource.prlimit(warm, resource.RLIMIT_CPU)
+    assert soft == hard
 
 
 # whose fault it is

@@ -103,7 +103,7 @@ def test_a_forked_process_starts_its_own(own, below):
         assert file.read() == "42 True"
     os.waitpid(pid, 0)
     assert own.run(job(5)).cases[0].value == 10
-    assert below(own) == mine
+    assert below(own)[:2] == mine[:2]  # its wrapper and its warm process live on
 
 
 def in_worker(x):

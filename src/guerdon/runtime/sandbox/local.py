@@ -33,7 +33,7 @@ NOTES = {
 MAX_STOPS = 3  # cases of a job that gave no answer, after which the rest is not run
 _ATTEMPTS = 3
 SESSION_FACTOR = 1000  # processor seconds of a whole session, in those of a call: a net, each call is watched
-_INPUT = 32 << 20
+_INPUT = 12 << 20  # of arguments; escaped twice they still fit into one order
 _CANARY = "def double(x):\n    return 2 * x\n"
 _CANARY_SECONDS, _CANARY_WALL = 2.0, 1.0  # what a known-good program may use; a machine that needs more is too slow
 
@@ -91,7 +91,7 @@ class LocalSandbox:
                 "level 1 does not keep code away from your files", where="level", seen=1, allowed="2, 3",
                 fix=f"say that you trust the code with trust=True or {TRUST}=1",
             )  # fmt: skip
-        self._asked, self._found, self.reason = level, level, ""
+        self._found, self.reason = level, ""
         self._idle: list[Lane] = []
         self._all: set[Lane] = set()
         self._working = 0

@@ -95,7 +95,8 @@ def close_in(limits: Mapping[str, Any], spaces: bool, base: int) -> None:
         _limit(getattr(resource, name), 0)
     _limit(resource.RLIMIT_SIGPENDING, 256)
     if spaces:  # outside an own user name space all other processes of the user would be counted too
-        _limit(resource.RLIMIT_NPROC, limits["processes"] + 1)
+        # the warm process counts too, and one run before this that is about to be gone
+        _limit(resource.RLIMIT_NPROC, limits["processes"] + 2)
     calls.prctl(calls.PR_SET_NO_NEW_PRIVS, 1)
     calls.drop_capabilities()
     if seccomp.known_architecture():

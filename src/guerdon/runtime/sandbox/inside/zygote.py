@@ -108,12 +108,21 @@ class Zygote:
         elif self.run is not None and order["do"] == "end":
             self._kill(self.run, "ended")
         elif self.run is not None and order["do"] == "leave":
-            # what it had to say was said: nobody waits for its end, which the kernel takes its time for
-            self._kill(self.run, "left")
-            self.run.last = time.monotonic()
-            self.dying.append(self.run)
-            self.run = None
+            self._leave(self.run)
         return True
+
+    def _leave(self, run: Run) -> None:
+        """End a run that has said what it had to say; the kernel takes its time for that, and nobody waits."""
+        many = sum(p[3] for p in self._processes(run)) > 1
+        self._kill(run, "left")
+        run.last = time.monotonic()
+        self.dying.append(run)
+        self.run = None
+        if many and run.watch >= 0:
+            # what it started would count against the processes of the next run
+            poll = select.poll()
+            poll.register(run.watch, select.POLLIN)
+            poll.poll(_DYING * 1000)
 
     def _say(self, **message: Any) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -182,16 +191,16 @@ class Zygote:
             self._kill(run, "asleep")
         elif sum(max(p[2] - self.resident, 0) for p in found) > limits["memory_mb"] * _MB:
             self._kill(run, "memory")
-        elif len(found) > limits["processes"] + 1:
+        elif sum(p[3] for p in found) > limits["processes"] + 1:
             self._kill(run, "processes")
 
     def _spent(self, run: Run) -> float:
         run.seen = max(run.seen, sum(p[1] for p in self._processes(run)))
         return run.seen - run.base
 
-    def _processes(self, run: Run) -> list[tuple[str, float, int]]:
-        """State, processor seconds and resident bytes of every process of a run, the dead ones it has not buried
-        included."""
+    def _processes(self, run: Run) -> list[tuple[str, float, int, int]]:
+        """State, processor seconds, resident bytes and threads of every process of a run, the dead ones it has not
+        buried included."""
         found = []
         for name in os.listdir("/proc"):
             if not name.isdigit() or int(name) == os.getpid():
@@ -200,7 +209,7 @@ class Zygote:
             # in a process name space of our own there is nobody else; without one the session tells
             if len(fields) > 21 and (self.spaces or run.pid in (int(name), int(fields[3]))):
                 seconds = sum(int(fields[i]) for i in (11, 12, 13, 14)) / _CLOCK
-                found.append((fields[0], seconds, int(fields[21]) * _PAGE))
+                found.append((fields[0], seconds, int(fields[21]) * _PAGE, int(fields[17])))
         return found
 
     def _kill(self, run: Run, cause: str) -> None:
@@ -289,6 +298,9 @@ def main(control: int, settings: Mapping[str, Any]) -> None:
         else:
             errors.append(f"no table of system calls for {os.uname().machine}")
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        for kind in (resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE):
+            # those that the caller has set for itself are not meant for what outlives its present work
+            resource.setrlimit(kind, (resource.getrlimit(kind)[1],) * 2)
         sys.path[len(sys.path) :] = settings["path"]
         for name in (*_USUAL, *settings["preload"]):
             importlib.import_module(name)
