@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from math import comb
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from guerdon.errors import DataError
 from guerdon.ops.stats import (
     bootstrap_mean_interval,
+    clustered_ratio,
     holm,
     mean_height,
     paired_bootstrap,
@@ -123,3 +125,23 @@ def test_mean_height():
     assert mean_height([5], [0.3]) == 0.3
     with pytest.raises(DataError):
         mean_height([1, 1], [0.0, 1.0])
+
+
+def test_clustered_ratio_of_single_decisions_is_a_mean_with_its_standard_error():
+    """Values 1, 2, 3, 6: mean 3, sample deviation sqrt(14/3), standard error sqrt(14/12)."""
+    found = clustered_ratio([1.0, 2.0, 3.0, 6.0], [1.0] * 4)
+    assert found.estimate == 3.0
+    assert found.high - 3.0 == pytest.approx(1.959964 * (14 / 12) ** 0.5)
+
+
+def test_clustered_ratio_takes_copies_of_a_decision_as_one():
+    """Each value four times in its row: the same interval as without the copies, not half of it."""
+    one = clustered_ratio([1.0, 2.0, 3.0, 6.0], [1.0] * 4)
+    assert clustered_ratio([4.0, 8.0, 12.0, 24.0], [4.0] * 4) == pytest.approx(one)
+
+
+def test_clustered_ratio_edges():
+    assert clustered_ratio([2.0], [4.0]).estimate == 0.5
+    assert math.isnan(clustered_ratio([2.0], [4.0]).low)
+    with pytest.raises(DataError, match="not 0"):
+        clustered_ratio([1.0, 2.0], [0.0, 0.0])

@@ -30,8 +30,8 @@ def padding(s: Subject, case: Case) -> None:
     wider = s.draw(dataclasses.replace(sizes, time=3), case.seed + 1, like=case)
     changed = {}
     for name, axes in case.axes.items():
-        if "time" not in axes or axes == ("time",):
-            continue
+        if "time" not in axes or not {"batch", "pair"} & set(axes):
+            continue  # a series of the run has no rows, and so no padding
         junk = wider.signals[name]
         fill = _blank(name, junk)
         rows = range(case.length(axes[0]))

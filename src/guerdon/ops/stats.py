@@ -85,6 +85,42 @@ def paired_bootstrap(
     return bootstrap_mean_interval(_difference(a, b), level=level, resamples=resamples, rng=rng)
 
 
+def clustered_ratio(parts: ArrayLike, wholes: ArrayLike, *, level: float = 0.95) -> Interval:
+    r"""Ratio of two sums over clusters that are independent of each other, such as rows of decisions.
+
+    .. math:: R = \frac{\sum_j s_j}{\sum_j c_j} \pm z\,
+              \frac{\sqrt{\tfrac{m}{m-1} \sum_j (s_j - R\,c_j)^2}}{|\sum_j c_j|}
+
+    With the number of decisions as ``wholes`` this is their mean; decisions of one cluster may depend on each other.
+
+    Args:
+        parts, wholes: one number per cluster; the sum of ``wholes`` is not 0.
+        level: coverage aimed at.
+
+    Returns:
+        Ratio and bounds; bounds are NaN for fewer than two clusters.
+
+    Raises:
+        DataError: lengths differ, a value is not finite, or the wholes add up to 0.
+
+    Example:
+        >>> [round(v, 4) for v in clustered_ratio([1.0, 0.0, 2.0], [2.0, 2.0, 2.0])]
+        [0.5, -0.0658, 1.0658]
+
+    Source: the linearised variance of a ratio, Cochran 1977, Sampling Techniques, section 6.4, with a normal quantile.
+    """
+    s, c = _finite(parts, "parts"), _finite(wholes, "wholes")
+    if s.size != c.size or c.sum() == 0.0:
+        raise DataError("a ratio needs as many parts as wholes, whose sum is not 0", seen=(s.size, c.size))
+    m, whole = s.size, float(c.sum())
+    ratio = float(s.sum()) / whole
+    if m < 2:
+        return Interval(ratio, float("nan"), float("nan"))
+    rest = s - ratio * c
+    half = NormalDist().inv_cdf(0.5 + level / 2) * float(np.sqrt(m / (m - 1) * (rest @ rest))) / abs(whole)
+    return Interval(ratio, ratio - half, ratio + half)
+
+
 def paired_permutation(
     a: ArrayLike,
     b: ArrayLike,
