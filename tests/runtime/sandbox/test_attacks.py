@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from guerdon.runtime.sandbox import lane, verdict
 from guerdon.runtime.sandbox.local import LocalSandbox
 from guerdon.runtime.sandbox.protocol import CaseOutcome as Case
 from guerdon.runtime.sandbox.protocol import FunctionJob, Limits, StdioJob
@@ -50,6 +51,15 @@ def test_what_does_not_end_is_a_timeout(ask, name):
     # on the clocks of its own processes, which a busy machine does not move: limit 0.3 s, goal of + 0.5 s
     assert 0.3 <= result.seconds <= 0.8
     assert "0.3 s" in result.error
+
+
+def test_work_that_hides_in_children_nobody_waits_for_ends_by_the_clock(ask, monkeypatch):
+    monkeypatch.setattr(lane, "WALL_SLACK", 0.5)
+    monkeypatch.setattr(verdict, "WALL_SLACK", 0.5)
+    source = "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nwhile True:\n    if os.fork() == 0: os._exit(0)"
+    result = ask(body(source), seconds=0.3)
+    assert result.outcome in (Case.TIMEOUT, Case.RAISED), result
+    assert result.theirs
 
 
 def test_source_that_never_loads_is_a_timeout(ask, execute):

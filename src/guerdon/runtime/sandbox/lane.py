@@ -23,7 +23,7 @@ from guerdon.runtime.sandbox.launch import start
 from guerdon.runtime.sandbox.protocol import Limits
 
 BOOT_SECONDS = 60.0  # to start, with all imports, on a busy machine
-WALL_FACTOR, WALL_SLACK = 10, 10.0  # a run that got no processor for so long ends, and nobody knows whose fault it is
+WALL_FACTOR, WALL_SLACK = 10, 10.0  # by the clock, for what escapes the watch
 _ENDING = 5.0
 _HEAD = 4096  # bytes of a reply beside the value
 _SEALS = 0x0001 | 0x0002 | 0x0004 | 0x0008  # no further seals, no shrinking, growing or writing
@@ -38,8 +38,8 @@ class Ended:
     """How a run ended, as the warm process saw it.
 
     Args:
-        cause: why it was killed (``processor``, ``asleep``, ``memory``, ``processes``, ``output``, ``forged``), empty
-            when it ended by itself, ``ended`` when it was told to.
+        cause: why it was killed (``processor``, ``asleep``, ``clock``, ``memory``, ``processes``, ``output``,
+            ``forged``), empty when it ended by itself, ``ended`` when it was told to.
         status: exit code, or minus the signal.
         seconds: processor time of its last call, or time asleep when that is more.
         booted: whether its walls stood, so that the code had begun.
@@ -154,7 +154,7 @@ class Lane:
         """Send an order to a run, and wait for its reply or its end.
 
         Raises:
-            LaneError: the warm process is gone, or the machine gave the run no processor.
+            LaneError: the warm process is gone, or does not end the run.
         """
         run.reply, run.number = None, secrets.randbits(63) + 1
         data = memoryview(frame(run.number, json.dumps(order).encode()))
@@ -167,7 +167,10 @@ class Lane:
                 wait.register(fd, selectors.EVENT_READ, name)
             while run.ended is None and (until_end or run.reply is None):
                 if (left := deadline - time.monotonic()) <= 0:
-                    raise LaneError(f"no answer after {WALL_FACTOR * limits.seconds + WALL_SLACK:g} s")
+                    if run.charge:
+                        raise LaneError("a run was not ended in time")
+                    self._accuse(run, "clock")
+                    deadline, left = deadline + _ENDING, _ENDING
                 for key, mask in wait.select(left):
                     if key.data == "channel":
                         if mask & selectors.EVENT_WRITE:

@@ -129,9 +129,9 @@ def _environment(python: str) -> dict[str, str]:
     # one hash seed, so that a program that walks over a set prints the same in every run; few heaps, because each
     # thread's own would reserve more address space than the limit on memory leaves
     return {
-        "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": HOME, "TMPDIR": HOME, "PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "2",
-        "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
-        "PYTHONHOME": sys.base_prefix,
+        "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": HOME, "TMPDIR": HOME, "PYTHONHASHSEED": "0",
+        "MALLOC_ARENA_MAX": "2", "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHOME": sys.base_prefix,
     }  # fmt: skip
 
 

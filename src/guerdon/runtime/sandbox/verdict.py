@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from guerdon.runtime.sandbox.inside.codec import ForgedError, decode
-from guerdon.runtime.sandbox.lane import Ended, LaneError, Run
+from guerdon.runtime.sandbox.lane import WALL_FACTOR, WALL_SLACK, Ended, LaneError, Run
 from guerdon.runtime.sandbox.protocol import CaseOutcome as Case
 from guerdon.runtime.sandbox.protocol import CaseResult, Limits
 from guerdon.runtime.sandbox.text import decoded, shown
@@ -68,6 +68,8 @@ def _stopped(ended: Ended | None, limits: Limits) -> tuple[Case, str] | None:
         return Case.TIMEOUT, f"over {limits.seconds:g} s of processor time"
     if ended.cause == "asleep":
         return Case.TIMEOUT, f"slept for more than {limits.seconds:g} s"
+    if ended.cause == "clock":
+        return Case.TIMEOUT, f"no answer after {WALL_FACTOR * limits.seconds + WALL_SLACK:g} s by the clock"
     if ended.cause == "memory":
         return Case.MEMORY, f"its processes held more than {limits.memory_mb} MB"
     if ended.cause == "processes":

@@ -300,7 +300,8 @@ def main(control: int, settings: Mapping[str, Any]) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for kind in (resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE):
             # those that the caller has set for itself are not meant for what outlives its present work
-            resource.setrlimit(kind, (resource.getrlimit(kind)[1],) * 2)
+            hard = resource.getrlimit(kind)[1]
+            resource.setrlimit(kind, (hard, hard))
         sys.path[len(sys.path) :] = settings["path"]
         for name in (*_USUAL, *settings["preload"]):
             importlib.import_module(name)
