@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math as numbers
 import re
 import threading
@@ -181,6 +182,13 @@ def test_known_false_verdicts(answer, gold, fed, theirs, ours):
 
 def test_the_table_is_there():
     assert len(known_pairs()) >= 30
+
+
+def test_the_measured_table_is_the_saved_result():
+    saved = json.loads((PAGE.parents[1] / "benchmarks" / "results" / "math_data.json").read_text("utf-8"))
+    rows = re.findall(r"^\| .+ \| (\d+) \| (\d+) \| (\d+) \|$", PAGE.read_text("utf-8"), re.M)
+    table = saved["detail"]["table"].values()
+    assert rows == [(str(r["items"]), str(r["math"]), str(r["math-verify"])) for r in table]
 
 
 # R20: through the real pool, from every kind of caller

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gzip
 import importlib.util
+import itertools
 import json
 import random
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from guerdon.ops.mathtext import Rules, decide
 from guerdon.rewards.verifiers.math import math
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -92,6 +94,25 @@ def test_no_mutation_of_any_answer_is_accepted():
     ]
     assert {i.made_by for i in items} == set(module.MUTATIONS)
     assert wrong(items) == []
+
+
+# pairs of different MATH-500 gold answers that mean the same, or differ in a unit or a base that may be left out
+SAME = {
+    ("(-2,1)", "-2,1"), ("-2,1", "1,-2"), ("10,\\!080", "10080"), ("120", "120^\\circ"), ("15", "15\\mbox{ cm}^2"),
+    ("180^\\circ", "\\pi"), ("2 \\sqrt{5}", "2\\sqrt{5}"), ("204_5", "54"), ("30", "30^\\circ"), ("36", "36^\\circ"),
+    ("36", "\\$36"), ("36", "40_9"), ("36^\\circ", "40_9"), ("40", "40_9"), ("40_9", "\\$36"), ("42", "52_8"),
+    ("5", "x=5"), ("90", "90^\\circ"), ("\\frac14", "\\frac{1}{4}"),
+}  # fmt: skip
+
+
+@pytest.mark.nightly
+def test_no_other_gold_answer_is_taken_for_this_one():
+    """All 90,300 ordered pairs of the 301 distinct gold answers: which are equal has been read by a person."""
+    golds = sorted({row["answer"] for row in rows_of(MATH500)})
+    pairs = list(itertools.permutations(golds, 2))
+    equal = {tuple(sorted(p)) for p in pairs if decide(*p, Rules()).relation == "equal"}
+    assert len(pairs) == 90_300
+    assert equal == SAME
 
 
 def test_labelled_samples_of_math():
