@@ -197,6 +197,22 @@ def test_weights_are_logged_as_a_mean_whatever_the_split(tiny, rollouts, pipelin
         same_logs(logs, more, 1e-9)
 
 
+def test_the_behaviour_entropy_of_a_batch_that_is_updated_once_is_the_current_one(tiny, rollouts, pipeline, double):
+    policy = tiny("gpt2", wide=True, layers=1)
+    rows = rollouts(policy)
+    pipe = pipeline("clip", {"use": "entropy_change_weight", "w_min": 0.2})
+    values = known(policy, rows)
+    entropy = frozen_statistics(policy, rows.completions, ["entropy"], budget=None, shared=False)["entropy"]
+    given, logs = gradient(policy, pipe, rows, {**values, "old_entropy": entropy})
+    assert logs["weight/entropy_change_weight"] < 0.99
+    for budget in BUDGETS:
+        found, more = gradient(policy, pipe, rows, values, budget=budget)
+        assert apart(given, found) < 1e-10
+        same_logs(logs, more, 1e-9)
+    other, _ = gradient(policy, pipe, rows, {**values, "old_entropy": entropy + 1.0})
+    assert apart(given, other) > 1e-3
+
+
 @pytest.mark.parametrize("policy_of_error", ["raise", "skip"])
 @pytest.mark.parametrize("bad", ["nan", "inf"])
 def test_a_gradient_that_is_not_finite(tiny, rollouts, pipeline, policy_of_error, bad):

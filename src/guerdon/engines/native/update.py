@@ -9,7 +9,7 @@ gradient into the model: the result is that of one large batch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,11 +42,20 @@ class Updater:
     clip_norm: float | None
     non_finite: str
 
-    def wanted(self) -> dict[Key, str]:
-        """Signals of the current policy that the objectives read."""
+    def wanted(self, known: Collection[str] = ()) -> dict[Key, str]:
+        """Signals of the current policy that the objectives read.
+
+        Args:
+            known: signals that need not be looked at; a behaviour policy's own that is not among them is the current
+                policy's, because the batch is updated once.
+        """
         want = {key("logp"): "logp"}
         for name, settings in self.pipeline.asked((*VOCAB, "value"), self.pipeline.losses()):
             want[key(name, settings)] = stat_key(name, settings)
+        for name, _ in self.pipeline.asked(("old_entropy", "old_value"), self.pipeline.losses()):
+            now = name.removeprefix("old_")
+            if name not in known:
+                want[key(now)] = stat_key(now, {})
         return want
 
     def idle_rows_are_free(self) -> bool:
@@ -68,7 +77,7 @@ class Updater:
         self.optimizer.zero_grad(set_to_none=True)
         batch = rollouts.completions
         size, width = batch.tokens.shape
-        want = self.wanted()
+        want = self.wanted(values)
         active = torch.arange(size)
         if self.idle_rows_are_free():
             some = torch.stack([v != 0 for k, v in values.items() if k.partition("/")[0] == "advantage"]).any(0)

@@ -25,7 +25,10 @@ from guerdon.ops.masked import masked_mean, masked_var, zeroed
     tags=("entropy control",),
     sources={"low": "unverified", "high": "unverified", "side": "ours", "std_floor": "ours"},
     presets=(
-        Preset("discriminator_clip/vocab", params={"center": "vocab"}, note="Clip_V: centred by the policy itself"),
+        Preset(
+            "discriminator_clip/vocab", params={"center": "vocab"}, bind={"collision": {}, "collision_logp": {}},
+            note="Clip_V: centred by the policy itself",
+        ),
     ),
 )  # fmt: skip
 def discriminator_clip(
@@ -86,7 +89,7 @@ def discriminator_clip(
         if collision is None or collision_logp is None:
             raise RecipeError(
                 "center: vocab needs the signals collision and collision_logp", where="discriminator_clip.center",
-                seen=center, fix="run it on an engine that gives them, or take center: batch",
+                seen=center, fix="use: discriminator_clip/vocab, which asks for them",
             )  # fmt: skip
         found = found - mean_discriminant(entropy.detach(), collision.detach(), collision_logp.detach())
     found = zeroed(found, mask)
