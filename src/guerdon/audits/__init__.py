@@ -1,7 +1,19 @@
 """Audits: what signals and series of a run say about it, as findings with intervals; nothing here calls a model."""
 
+from guerdon.audits.answer_entropy import answer_entropy
 from guerdon.audits.clip_bias import clip_bias
 from guerdon.audits.entropy_ceiling import entropy_ceiling
 from guerdon.audits.entropy_flow import entropy_flow
+from guerdon.audits.pass_at_k_curve import pass_at_k_curve
+from guerdon.audits.reference_perplexity import reference_perplexity
+from guerdon.audits.support import support
 
-__all__ = ["clip_bias", "entropy_ceiling", "entropy_flow"]
+__all__ = [
+    "answer_entropy",
+    "clip_bias",
+    "entropy_ceiling",
+    "entropy_flow",
+    "pass_at_k_curve",
+    "reference_perplexity",
+    "support",
+]
