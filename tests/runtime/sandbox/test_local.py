@@ -265,6 +265,17 @@ def test_a_warm_process_killed_in_mid_run_is_replaced_and_the_run_repeated(box, 
     assert results[0].value == 5
 
 
+def test_who_waits_for_the_next_run_may_be_killed(box, below):
+    run = FunctionJob("def f(): return 1", "f", [{}])
+    box.run(run)
+    for _ in range(3):
+        for lane in list(box._all):
+            (warm,) = _below(lane.process)
+            for pid in _below(warm):
+                os.kill(pid, signal.SIGKILL)
+        assert box.run(run).cases[0].value == 1
+
+
 def test_what_ends_two_healthy_warm_processes_is_at_fault(box):
     def work(lane):
         raise LaneError("the warm process of the sandbox died")

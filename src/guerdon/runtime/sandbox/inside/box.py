@@ -65,6 +65,14 @@ def no_nested_user_spaces() -> str:
     return ""
 
 
+def prepare(spaces: bool) -> None:
+    """What can be done before it is known what will run: name spaces of its own, and nothing to learn in /proc."""
+    os.setsid()
+    if spaces:
+        calls.unshare(calls.CLONE_NEWNS | calls.CLONE_NEWIPC)
+        calls.mount("none", "/proc", "tmpfs", _QUIET | calls.MS_RDONLY | calls.MS_NOEXEC, "size=4k,nr_inodes=1")
+
+
 def close_in(limits: Mapping[str, Any], spaces: bool, base: int) -> None:
     """Shut the process that runs the code in, for good.
 
@@ -73,12 +81,8 @@ def close_in(limits: Mapping[str, Any], spaces: bool, base: int) -> None:
         spaces: whether this process may make name spaces (levels 2 and 3).
         base: bytes of address space of the warm process.
     """
-    os.setsid()
     if spaces:
-        calls.unshare(calls.CLONE_NEWNS | calls.CLONE_NEWIPC)
         calls.mount("box", HOME, "tmpfs", _QUIET, f"size={limits['disk_mb']}m,nr_inodes=4096,mode=700")
-        # without /proc nothing can be learned about processes, descriptors and mounts
-        calls.mount("none", "/proc", "tmpfs", _QUIET | calls.MS_RDONLY | calls.MS_NOEXEC, "size=4k,nr_inodes=1")
         os.chdir(HOME)
     else:
         os.mkdir(folder := f"run{os.getpid()}")
@@ -95,8 +99,8 @@ def close_in(limits: Mapping[str, Any], spaces: bool, base: int) -> None:
         _limit(getattr(resource, name), 0)
     _limit(resource.RLIMIT_SIGPENDING, 256)
     if spaces:  # outside an own user name space all other processes of the user would be counted too
-        # the warm process counts too, and one run before this that is about to be gone
-        _limit(resource.RLIMIT_NPROC, limits["processes"] + 2)
+        # the warm process counts too, who waits for the next run, and the last run that is about to be gone
+        _limit(resource.RLIMIT_NPROC, limits["processes"] + 3)
     calls.prctl(calls.PR_SET_NO_NEW_PRIVS, 1)
     calls.drop_capabilities()
     if seccomp.known_architecture():

@@ -61,13 +61,22 @@ class Run:
         self.base, self.calling = self.seen, False
 
 
+@dataclass(frozen=True)
+class Spare:
+    """A process that waits for a run, and the line to it."""
+
+    pid: int
+    line: socket.socket
+
+
 class Zygote:
-    """The state of the warm process: the line to the caller, and at most one run."""
+    """The state of the warm process: the line to the caller, at most one run, and who waits for the next."""
 
     def __init__(self, control: socket.socket, spaces: bool):
         self.control, self.spaces = control, spaces
         self.run: Run | None = None
         self.dying: list[Run] = []
+        self.spare: Spare | None = None
         self.own = os.open("/proc/self/ns/pid", os.O_RDONLY) if spaces else -1
         self.resident = _resident(os.getpid())
 
@@ -130,7 +139,7 @@ class Zygote:
 
     def _start(self, number: int, limits: Mapping[str, Any], fds: Sequence[int]) -> None:
         try:
-            pid = self._fork(limits, fds)
+            spare = self._handed(limits, fds)
         except OSError as error:
             ended = {"cause": "not started", "error": str(error), "status": 0, "seconds": 0.0}
             self._say(number=number, ended=ended)
@@ -139,31 +148,53 @@ class Zygote:
             for fd in fds:
                 os.close(fd)
         try:
-            watch = os.pidfd_open(pid)
+            watch = os.pidfd_open(spare)
         except OSError:
             watch = -1  # an older kernel: the end is seen at the next look
-        self.run = Run(number, pid, watch, limits)
+        self.run = Run(number, spare, watch, limits)
+        with contextlib.suppress(OSError):
+            self.spare = self._fork()
 
-    def _fork(self, limits: Mapping[str, Any], fds: Sequence[int]) -> int:
+    def _handed(self, limits: Mapping[str, Any], fds: Sequence[int]) -> int:
+        """Hand a run over to the process that waits for one; its number."""
+        for _ in range(2):
+            spare, self.spare = self.spare or self._fork(), None
+            with spare.line:
+                try:
+                    socket.send_fds(spare.line, [json.dumps(limits).encode()], list(fds))
+                    return spare.pid
+                except (BrokenPipeError, ConnectionResetError):  # killed while it waited
+                    os.waitpid(spare.pid, 0)
+        raise OSError("a process that waits for a run dies at once")
+
+    def _fork(self) -> Spare:
+        """A process with name spaces of its own that waits for a run, made while another one is at work."""
         base = int(_read("/proc/self/statm").split()[0]) * _PAGE
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if self.spaces:
             calls.unshare(calls.CLONE_NEWPID)
         try:
             pid = os.fork()
             if not pid:
-                self._child(limits, fds, base)
-            return pid
+                self._child(theirs.detach(), base)
         finally:
+            theirs.close()
             if self.spaces:
-                # back to our own: only from there can the next run get a new one
+                # back to our own: only from there can the next one get a new one
                 calls.setns(self.own, calls.CLONE_NEWPID)
+        return Spare(pid, ours)
 
-    def _child(self, limits: Mapping[str, Any], fds: Sequence[int], base: int) -> NoReturn:
+    def _child(self, line: int, base: int) -> NoReturn:
         try:
-            self.control.detach()
-            _only(fds)
-            box.close_in(limits, self.spaces, base)
-            task.serve(base)
+            os.dup2(line, task.CHANNEL, inheritable=False)
+            os.closerange(task.CHANNEL + 1, 1 << 16)
+            box.prepare(self.spaces)
+            with socket.socket(fileno=os.dup(task.CHANNEL)) as heard:
+                data, fds, _, _ = socket.recv_fds(heard, _ORDER, 4)
+            if data:
+                _only(fds)
+                box.close_in(json.loads(data), self.spaces, base)
+                task.serve(base)
         except BaseException:
             # before the boot line this is our fault, and what it says is read by nobody else
             with contextlib.suppress(OSError):
@@ -203,7 +234,7 @@ class Zygote:
         buried included."""
         found = []
         for name in os.listdir("/proc"):
-            if not name.isdigit() or int(name) == os.getpid():
+            if not name.isdigit() or int(name) in (os.getpid(), self.spare and self.spare.pid):
                 continue
             fields = _read(f"/proc/{name}/stat").rpartition(")")[2].split()
             # in a process name space of our own there is nobody else; without one the session tells
@@ -246,7 +277,12 @@ class Zygote:
             if len(fields) > 3 and run.pid in (int(name), int(fields[3])):
                 with contextlib.suppress(OSError):
                     os.kill(int(name), signal.SIGKILL)
-        own = {run.pid, *(r.pid for r in self.dying), *([self.run.pid] if self.run else [])}
+        own = {
+            run.pid,
+            self.spare and self.spare.pid,
+            *(r.pid for r in self.dying),
+            *([self.run.pid] if self.run else []),
+        }
         with contextlib.suppress(OSError):
             while (info := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and info.si_pid not in own:
                 os.waitpid(info.si_pid, 0)
@@ -313,5 +349,7 @@ def main(control: int, settings: Mapping[str, Any]) -> None:
     gc.collect()
     gc.freeze()
     zygote = Zygote(line, spaces)
+    with contextlib.suppress(OSError):
+        zygote.spare = zygote._fork()
     line.send(json.dumps({"ready": errors}).encode())
     zygote.serve()
