@@ -16,6 +16,7 @@ from guerdon.ops.stats import (
     paired_bootstrap,
     paired_permutation,
     pass_at_k,
+    spearman,
     wilson,
 )
 
@@ -145,3 +146,11 @@ def test_clustered_ratio_edges():
     assert math.isnan(clustered_ratio([2.0], [4.0]).low)
     with pytest.raises(DataError, match="not 0"):
         clustered_ratio([1.0, 2.0], [0.0, 0.0])
+
+
+def test_spearman_with_and_without_ties():
+    """Hours of television against IQ, sum d^2 = 194: 1 - 6 * 194 / 990; ranks 1 to 5 against 1, 2, 3.5, 5, 3.5."""
+    assert spearman([106, 100, 86, 101, 99, 103, 97, 113, 112, 110],
+                    [7, 27, 2, 50, 28, 29, 20, 12, 6, 17]) == pytest.approx(-29 / 165)  # fmt: skip
+    assert spearman([1, 2, 3, 4, 5], [5, 6, 7, 8, 7]) == pytest.approx(0.8207826817)
+    assert math.isnan(spearman([1, 2, 3], [4, 4, 4]))

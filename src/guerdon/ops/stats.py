@@ -121,6 +121,29 @@ def clustered_ratio(parts: ArrayLike, wholes: ArrayLike, *, level: float = 0.95)
     return Interval(ratio, ratio - half, ratio + half)
 
 
+def spearman(a: ArrayLike, b: ArrayLike) -> float:
+    """Rank correlation; ties share the mean of their ranks, and NaN where one side is constant.
+
+    Example:
+        >>> spearman([1.0, 2.0, 3.0], [10.0, 100.0, 1000.0])
+        1.0
+
+    Raises:
+        DataError: lengths differ, or a value is not finite.
+    """
+    _difference(a, b)  # the same demands on both sides
+    x, y = (_ranks(_finite(v, "values")) for v in (a, b))
+    scale = float(np.sqrt((x @ x) * (y @ y)))
+    return float(x @ y) / scale if scale > 0 else float("nan")
+
+
+def _ranks(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Centred ranks."""
+    _, place, count = np.unique(x, return_inverse=True, return_counts=True)
+    last = np.cumsum(count)
+    return (last - (count - 1) / 2)[place] - (x.size + 1) / 2
+
+
 def paired_permutation(
     a: ArrayLike,
     b: ArrayLike,
