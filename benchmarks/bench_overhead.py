@@ -15,8 +15,8 @@ LIMIT = 0.05
 def run(name: str, options: Options) -> Outcome:
     """Median share over the steps after the first five."""
     steps = options.steps or (8 if options.small else 40)
-    folder = SCRATCH / f"warm-short-{'small' if options.small else 'full'}-0"
-    fresh("bench_trl_step", {"folder": str(folder), "seed": 0, "long": False, "small": options.small})
+    folder = SCRATCH / f"warm-{'small' if options.small else 'full'}-0"
+    fresh("bench_trl_step", {"folder": str(folder), "seed": 0, "small": options.small})
     job = {
         "model": str(folder), "long": False, "steps": steps, "seed": 0, "threads": options.threads,
         "prompts": 8 if options.small else 64, "group": 8, "every": steps, "out": str(SCRATCH / "overhead"),

@@ -22,6 +22,7 @@ BENCHMARKS = {
     "tampering": "programs that try to be paid without solving their task, under five ways of grading",
     "sandbox": "isolated runs of code per second and core, against a cold interpreter per test",
     "overhead": "share of a step spent on advantage, objective and records",
+    "methods": "time and memory of a step with each method, against plain GRPO",
     "pool": "what a cheap call costs more in the worker pool than in the same process",
     "math_fast": "one GSM8K answer compared exactly, against math-verify",
     "math_bombs": "256 mathematical answers, a tenth of them hostile, through the worker pool, against 15 s",
