@@ -10,7 +10,7 @@ def shown(text: str, limit: int) -> str:
 
     Example:
         >>> shown("a\\x1b[2J\\u202e\\n" + "b" * 100, 20)
-        'a\\\\x1b[2J\\\\u202e\\nbbbbb…'
+        'a\\\\x1b[2J\\\\u202e\\nbbbb…'
     """
     escaped = "".join(
         c if c.isprintable() or c in _KEPT else c.encode("unicode_escape").decode("ascii") for c in text[: limit + 1]
