@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from guerdon.errors import DataError, RecipeError
 from guerdon.method import Paper, method
-from guerdon.ops.regression import LineFit, fit_line
+from guerdon.ops.entropy_law import EntropyLaw, entropy_law
 from guerdon.ops.stats import Interval
 from guerdon.records import Finding
 
@@ -43,6 +42,7 @@ def entropy_ceiling(history: Float[Tensor, "aspect time"], *, min_points: int = 
         RecipeError: fewer than 3 points asked for.
 
     Example:
+        >>> import torch
         >>> h = torch.tensor([0.05, 0.2, 0.5, 1.0], dtype=torch.float64)
         >>> found = entropy_ceiling(torch.stack([h, 0.8 - 0.2 * h.exp()]))
         >>> [(f.name, round(f.effect, 4)) for f in found]
@@ -56,31 +56,17 @@ def entropy_ceiling(history: Float[Tensor, "aspect time"], *, min_points: int = 
                           seen=min_points, allowed="at least 3")  # fmt: skip
     if len(history) != 2:
         raise DataError("the two series are entropy and score", where="entropy_ceiling.history", seen=len(history))
-    entropy, score = history.detach().double()
-    x = entropy.exp()
-    known = torch.isfinite(x) & torch.isfinite(score)
-    x, y = x[known], score[known]
-    fit = fit_line(x.cpu().numpy(), y.cpu().numpy()) if len(x) >= min_points else None
-    if fit is None:
+    entropy, score = history.detach().double().cpu().numpy()
+    law = entropy_law(entropy, score, min_points=min_points)
+    if law is None:
         return []
     return [
-        _finding("ceiling", fit.at(1.0), fit, "score that the fit predicts once entropy is spent"),
-        _finding("price of entropy", _negative(fit.slope_interval()), fit, "score gained per unit of exp(entropy)"),
-        _finding("left to gain", _gain(fit, float(x[-1])), fit, "from the fit at the last point to the ceiling"),
+        _finding("ceiling", law.ceiling, law, "score that the fit predicts once entropy is spent"),
+        _finding("price of entropy", law.price, law, "score gained per unit of exp(entropy)"),
+        _finding("left to gain", law.left, law, "from the fit at the last point to the ceiling"),
     ]
 
 
-def _gain(fit: LineFit, x: float) -> Interval:
-    """From ``x`` to 1 on the line: the slope times the distance."""
-    price = fit.slope_interval()
-    ends = sorted((price.low * (1.0 - x), price.high * (1.0 - x)))
-    return Interval(price.estimate * (1.0 - x), *ends)
-
-
-def _negative(value: Interval) -> Interval:
-    return Interval(-value.estimate, -value.high, -value.low)
-
-
-def _finding(name: str, value: Interval, fit: LineFit, text: str) -> Finding:
-    told = f"{text}; {fit.n} points, R^2 = {fit.r_squared:.2f}"
-    return Finding(name, value.estimate, (value.low, value.high), fit.n, message=told)
+def _finding(name: str, value: Interval, law: EntropyLaw, text: str) -> Finding:
+    told = f"{text}; {law.fit.n} points, R^2 = {law.fit.r_squared:.2f}"
+    return Finding(name, value.estimate, (value.low, value.high), law.fit.n, message=told)

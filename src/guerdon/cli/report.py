@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from guerdon.cli.output import UsageError, emit
 
@@ -23,12 +24,16 @@ def report(*runs: Path, out: Path | None = None, dry_run: bool = False, json: bo
     to = out or runs[0] / "report.html"
     for run in runs:
         RunFolder(run).recipe()
-    if not dry_run:
-        from guerdon.report import build
-
-        to = build(runs, to)
-    if json:
-        emit({"report": str(to), "written": not dry_run})
+    if dry_run:
+        found: dict[str, Any] = {}
     else:
-        print(f"{'would write' if dry_run else 'wrote'} {to}")
+        from guerdon.report import build, ceilings
+
+        to, found = build(runs, to), ceilings(runs)
+    if json:
+        emit({"report": str(to), "written": not dry_run, "ceilings": {k: v.data() for k, v in found.items()}})
+        return 0
+    for name, ceiling in found.items():
+        print(f"{name}: {ceiling.sentence()}")
+    print(f"{'would write' if dry_run else 'wrote'} {to}")
     return 0

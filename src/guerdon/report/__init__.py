@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from guerdon.errors import RunError
+from guerdon.errors import GuerdonError, RunError
 
-__all__ = ["build"]
+if TYPE_CHECKING:
+    from guerdon.report.ceiling import Ceiling
+
+__all__ = ["build", "ceilings"]
 
 
 def build(runs: Sequence[Path], out: Path | None = None) -> Path:
@@ -36,3 +40,25 @@ def build(runs: Sequence[Path], out: Path | None = None) -> Path:
     target = out or (paths[0] / "report.html" if len(paths) == 1 else paths[0].parent / "compare.html")
     write(render([load(path) for path in paths]), target)
     return target
+
+
+def ceilings(runs: Sequence[Path]) -> dict[str, Ceiling]:
+    """What entropy still buys, by run: the accuracy that is predicted once entropy is spent.
+
+    A run without points enough, or whose metrics cannot be read, has none; its page says why.
+
+    Example:
+        >>> ceilings([Path("runs/first")])["first"].law.ceiling  # doctest: +SKIP
+        Interval(estimate=0.81, low=0.78, high=0.84)
+    """
+    from guerdon.report.ceiling import of_folder
+
+    found = {}
+    for run in runs:
+        try:
+            fitted = of_folder(Path(run))
+        except GuerdonError:
+            continue
+        if fitted is not None:
+            found[Path(run).resolve().name] = fitted
+    return found

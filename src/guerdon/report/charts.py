@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from guerdon.report import bars
+from guerdon.report import bars, ceiling
 from guerdon.report.draw import (
     COLOURS,
     POINTS,
@@ -46,7 +46,14 @@ def charts(runs: Sequence[Run]) -> list[Chart]:
         ("truncated/rate", "Truncated", "share of completions cut off at the token limit", True, "mean"),
     ):
         found.append(_metric(runs, key, title, note, percent, reduce))
-    found += [_length(runs), bars.spread(runs), bars.solved(runs), bars.time(runs), _throughput(runs)]
+    found += [
+        ceiling.chart(runs),
+        _length(runs),
+        bars.spread(runs),
+        bars.solved(runs),
+        bars.time(runs),
+        _throughput(runs),
+    ]
     labels = dict.fromkeys(k for r in runs for k in r.train if k.startswith(("loss/", "clip/")))
     found.append(_metric(runs, "grad_norm", "Gradient norm", "before clipping; largest of each stretch", False, "max"))
     for key in sorted(labels)[:8]:

@@ -73,9 +73,9 @@ def load(path: Path) -> Run:
     folder = RunFolder(path)
     problems: list[str] = []
     rows = _read(folder.metrics, [], problems)
-    train, steps = _table(rows, "metrics", "train")
-    evals, _ = _table(rows, "metrics", "eval")
-    time, _ = _table(rows, "time", "train")
+    train, steps = table(rows, "metrics", "train")
+    evals, _ = table(rows, "metrics", "eval")
+    time, _ = table(rows, "time", "train")
     found = Run(
         name=plain(path.resolve().name, 60), path=str(path), train=train, evaluations=evals, time=time,
         steps=len(steps), rollouts=read(_rollouts(folder, problems), max(steps, default=0)),
@@ -127,14 +127,14 @@ def _rollouts(folder: RunFolder, problems: list[str]) -> Iterator[Rollout]:
     problems += _folded(path.name, [*(str(p) for p in reader.problems), *faults])
 
 
-def _table(rows: Sequence[Mapping[str, Any]], part: str, kind: str) -> tuple[dict[str, Series], list[int]]:
+def table(rows: Sequence[Mapping[str, Any]], part: str, kind: str) -> tuple[dict[str, Series], list[int]]:
     """Rows to one series per key, in step order; a step written twice (after a resume) counts once, the later one."""
     by_step = {row["step"]: row.get(part) or {} for row in rows if row["kind"] == kind}
-    table: dict[str, Series] = {}
+    found: dict[str, Series] = {}
     for step in sorted(by_step):
         for key, value in by_step[step].items():
             if value is not None and math.isfinite(value):
-                series = table.setdefault(key, Series())
+                series = found.setdefault(key, Series())
                 series.steps.append(step)
                 series.values.append(float(value))
-    return table, sorted(by_step)
+    return found, sorted(by_step)
