@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from guerdon.errors import MethodError, RecipeError
-from guerdon.runtime.sandbox import local
-from guerdon.runtime.sandbox.lane import LaneError, _below
+from guerdon.runtime.sandbox import local, orders
+from guerdon.runtime.sandbox.lane import _below
 from guerdon.runtime.sandbox.local import MAX_STOPS, LocalSandbox
 from guerdon.runtime.sandbox.protocol import CaseOutcome as Case
 from guerdon.runtime.sandbox.protocol import FunctionJob, Limits, StdioJob
+from guerdon.runtime.sandbox.run import LaneError
 
 
 def test_values_come_back_with_their_types(ask):
@@ -243,7 +244,7 @@ def test_soft_limits_of_the_caller_do_not_bind_the_warm_process(limited):
 
 
 def test_when_the_known_good_program_fails_nobody_is_blamed(box, monkeypatch):
-    monkeypatch.setattr(local, "_CANARY", "def double(x):\n    return 3 * x\n")
+    monkeypatch.setattr(orders, "CANARY", "def double(x):\n    return 3 * x\n")
     result = box.run(FunctionJob("import os\ndef f(): os._exit(1)", "f", [{}])).cases[0]
     assert (result.outcome, result.theirs) == (Case.UNAVAILABLE, False)
     assert "known-good program" in result.error

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from guerdon.runtime.sandbox import local, probe
-from guerdon.runtime.sandbox.lane import LaneError
 from guerdon.runtime.sandbox.protocol import CaseOutcome, CaseResult
+from guerdon.runtime.sandbox.run import LaneError
 
 
 def test_what_is_measured_is_what_runs():

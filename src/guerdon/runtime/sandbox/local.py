@@ -5,9 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import secrets
 import threading
-import time
 import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +15,11 @@ from typing import Any, Protocol
 from guerdon.errors import MethodError, RecipeError
 from guerdon.runtime import machine
 from guerdon.runtime.sandbox import verdict
-from guerdon.runtime.sandbox.inside.codec import NotPlainError, TooLargeError, encode
-from guerdon.runtime.sandbox.lane import Lane, LaneError
-from guerdon.runtime.sandbox.lane import Run as LaneRun
+from guerdon.runtime.sandbox.lane import Lane
+from guerdon.runtime.sandbox.orders import healthy, inputs, once, order_of
 from guerdon.runtime.sandbox.protocol import CaseOutcome as Case
 from guerdon.runtime.sandbox.protocol import CaseResult, FunctionJob, JobResult, Limits, StdioJob
+from guerdon.runtime.sandbox.run import LaneError, Run
 
 TRUST = "GUERDON_TRUST_CODE"
 NOTES = {
@@ -33,9 +31,6 @@ NOTES = {
 MAX_STOPS = 3  # cases of a job that gave no answer, after which the rest is not run
 _ATTEMPTS = 3
 SESSION_FACTOR = 1000  # processor seconds of a whole session, in those of a call: a net, each call is watched
-_INPUT = 12 << 20  # of arguments; escaped twice they still fit into one order
-_CANARY = "def double(x):\n    return 2 * x\n"
-_CANARY_SECONDS, _CANARY_WALL = 2.0, 1.0  # what a known-good program may use; a machine that needs more is too slow
 
 
 class Holder(Protocol):
@@ -124,12 +119,12 @@ class LocalSandbox:
                 if isinstance(job, StdioJob):
                     result = self._program(job, case, where)
                 elif session is not None:
-                    args, kwargs = _inputs(case, where)
+                    args, kwargs = inputs(case, where)
                     result = session.call(job.entry, args, kwargs)
                 else:
-                    args, kwargs = _inputs(case, where)
-                    order = _order(job.source, job.entry, args, kwargs, False, job.limits, where)
-                    result = self.settle(lambda lane, o=order: _once(lane, o, job.limits))
+                    args, kwargs = inputs(case, where)
+                    order = order_of(job.source, job.entry, args, kwargs, False, job.limits, where)
+                    result = self.settle(lambda lane, o=order: once(lane, o, job.limits))
                 results.append(result)
                 stops += result.outcome in verdict.DOUBTFUL
         return JobResult(tuple(results), self.level, NOTES[self.level])
@@ -218,21 +213,21 @@ class LocalSandbox:
                 lane = holder.take()
             except LaneError as error:
                 return CaseResult(Case.UNAVAILABLE, error=str(error))
-            healthy = False
+            proven = False
             try:
-                healthy = not ended or _healthy(lane)
-                if healthy:
+                proven = not ended or healthy(lane)
+                if proven:
                     result = work(lane)
-                    if result.outcome not in verdict.DOUBTFUL or _healthy(lane):
+                    if result.outcome not in verdict.DOUBTFUL or healthy(lane):
                         holder.give(lane)
                         return result
-                    healthy = False
+                    proven = False
                 reason = "a known-good program failed on this machine"
                 holder.drop(lane)
             except LaneError as error:
                 holder.drop(lane)
                 reason = str(error)
-                ended += healthy
+                ended += proven
                 if ended >= 2:
                     return CaseResult(Case.CRASHED, error=f"it ended two healthy processes: {reason}", level=lane.level)
             except BaseException:
@@ -285,13 +280,13 @@ class LocalSession:
     def __init__(self, sandbox: LocalSandbox, source: str, limits: Limits):
         self._sandbox, self._source, self._limits = sandbox, source, limits
         self._lane: Lane | None = None
-        self._run: LaneRun | None = None
+        self._run: Run | None = None
 
     def call(
         self, entry: str, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None, *, arguments: bool = False
     ) -> CaseResult:
         """Call a function of the source."""
-        order = _order(self._source, entry, args, kwargs or {}, arguments, self._limits, f"call of {entry}")
+        order = order_of(self._source, entry, args, kwargs or {}, arguments, self._limits, f"call of {entry}")
         return self._sandbox.settle(lambda lane: self._ask(lane, order), self)
 
     def close(self) -> None:
@@ -343,53 +338,6 @@ class LocalSession:
             self._run = None
             lane.end(run)
         return result
-
-
-def _once(lane: Lane, order: Mapping[str, Any], limits: Limits) -> CaseResult:
-    run = lane.begin(limits, limits.seconds + 1)
-    start = time.monotonic()
-    lane.ask(run, order)
-    if run.reply is not None and run.ended is None and not run.charge:
-        # the time is by its own word, and never more than really passed
-        seconds = min(verdict.seconds(run), time.monotonic() - start)
-        result = verdict.of_call(run, None, lane.level, seconds, slice(None))
-        if result.outcome not in verdict.DOUBTFUL:
-            lane.leave(run)
-            return result
-    ended = lane.end(run)
-    return verdict.of_call(run, ended, lane.level, ended.seconds, slice(None))
-
-
-def _healthy(lane: Lane) -> bool:
-    """Whether a known-good program passes on a warm process, in good time."""
-    number, start = secrets.randbelow(1 << 30), time.monotonic()
-    limits = Limits(seconds=_CANARY_SECONDS, memory_mb=128)
-    order = _order(_CANARY, "double", (number,), {}, False, limits, "canary")
-    result = _once(lane, order, limits)
-    return result.value == 2 * number and time.monotonic() - start < _CANARY_WALL
-
-
-def _inputs(case: Mapping[str, Any], where: str) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    args, kwargs = case.get("args", ()), case.get("kwargs", {})
-    if not isinstance(args, (list, tuple)) or not isinstance(kwargs, Mapping):
-        raise MethodError("args must be a list and kwargs a mapping", where=where, seen=repr(case))
-    return args, kwargs
-
-
-def _order(
-    source: str, entry: str, args: Sequence[Any], kwargs: Mapping[str, Any], arguments: bool, limits: Limits, where: str
-) -> dict[str, Any]:
-    try:
-        texts = [encode(v, _INPUT).decode() for v in (tuple(args), dict(kwargs))]
-    except (NotPlainError, TooLargeError) as error:
-        raise MethodError(
-            "an input of the sandbox must be a plain value", where=where, seen=str(error) or f"above {_INPUT} bytes",
-            allowed="None, bool, int, float, str, bytes, complex, list, tuple, dict, set, frozenset",
-        ) from None  # fmt: skip
-    return {
-        "source": source, "entry": entry, "args": texts[0], "kwargs": texts[1], "arguments": arguments,
-        "cap": limits.value_bytes,
-    }  # fmt: skip
 
 
 # processes belong to a process, not to an object: what ends or forks must find every sandbox

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from guerdon.runtime.sandbox.inside.codec import ForgedError, decode
-from guerdon.runtime.sandbox.lane import WALL_FACTOR, WALL_SLACK, Ended, LaneError, Run
+from guerdon.runtime.sandbox.lane import WALL_FACTOR, WALL_SLACK
 from guerdon.runtime.sandbox.protocol import CaseOutcome as Case
 from guerdon.runtime.sandbox.protocol import CaseResult, Limits
+from guerdon.runtime.sandbox.run import Ended, LaneError, Run
 from guerdon.runtime.sandbox.text import decoded, shown
 
 _ERROR, _PRINTED = 600, 4_000
