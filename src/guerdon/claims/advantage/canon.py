@@ -2,72 +2,87 @@
 
 from __future__ import annotations
 
-import json
-import random
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from guerdon.claims.base import Target, claim
-from guerdon.claims.lab import QUIET, Lab
-from guerdon.suite import BUDGET, NETWORK, laid_over
+from guerdon.claims.lab import Lab
 
 TWICE = "mean |A| of the better half over Dr.GRPO's, distance from 2"
 SHORT = "mean length over Dr.GRPO's at the end"
 LOST = "accuracy lost against Dr.GRPO at the end"
-WORLD: dict[str, Any] = {
-    "reward": [{"use": "answer_equal", "normalise": "number"}],
-    "policy": {},
-    "warm_start": {"target": [0.3, 0.6]},
-}
-SUM = {"use": "fixed_length", "length": 10}  # both divide the sum over a completion by the longest one possible
-DR_GRPO = {"advantage": {"use": "grpo", "scale": "none"}, "aggregate": SUM}
-CANON = {"advantage": {"use": "conditional", "alpha": 0.9, "bind": {"metric": "length"}}, "aggregate": SUM}
+QUESTIONS, SAMPLES, ANSWERS, LONGEST, STEPS, RATE = 8, 16, 4, 8, 200, 0.1
+ON = 0.7  # base probability of going on after each symbol; the longest completion ends by itself
 
 
 @claim(
     "advantage/canon",
     sentence="The better half of a group is pushed exactly twice as hard as by Dr.GRPO, and with the metric length and"
     " alpha 0.9 completions get at least 10 % shorter at an accuracy within 2 points.",
-    baseline="Dr.GRPO in the same world, from the same start, with the same samples",
+    baseline="Dr.GRPO in the same world, from the same start, with as many samples",
     targets=(
         Target(SHORT, 0.9, "a tenth shorter is the least that is worth a method of its own", above=False),
         Target(LOST, 0.02, "shorter by being wrong is no gain", above=False),
         Target(TWICE, 1e-12, "an identity, where a half has one reward; rounding of doubles alone", above=False,
                exact=True),
     ),
-    seeds=3,
-    notes="a letter is answered by its digit after none to six zeros, so that right answers of seven lengths lie beside"
-    " each other; the policy is a small network that was shown all of them",
+    notes="a table picks one of four answers and then goes on for up to seven symbols that change nothing; Adam at 0.1."
+    " It replaces a first world whose thresholds were the same and which could not tell: a small network that wrote up"
+    " to six zeros before a digit went to the shortest answers under Dr.GRPO too (lengths 2.01 and 2.00), because long"
+    " ones were garbled more often",
 )  # fmt: skip
 def canon(lab: Lab) -> dict[str, list[float]]:
-    """Two hundred steps of a small network with and without the weight on the longer half."""
+    """Two hundred steps of a table with and without the weight on the longer half."""
     short, lost = [], []
     for seed in lab.seeds:
-        world = laid_over(
-            BUDGET, WORLD, NETWORK, {"eval": QUIET, "task": _task(lab.folder / f"zeros-{seed}.jsonl", seed)}
-        )
-        base, shorter = (lab.train(world, way, seed=seed) for way in (DR_GRPO, CANON))
-        short.append(shorter.final("length/mean") / base.final("length/mean"))
-        lost.append(base.final("accuracy") - shorter.final("accuracy"))
+        base, ours = _train(seed, shorten=False), _train(seed, shorten=True)
+        short.append(ours.length / base.length)
+        lost.append(base.accuracy - ours.accuracy)
     return {SHORT: short, LOST: lost, TWICE: [_twice()]}
 
 
-def _task(file: Path, seed: int) -> dict[str, Any]:
-    """A letter asks for its digit; half of the demonstrations are wrong, all begin with none to six zeros."""
-    draw = random.Random(seed)
-    digits = draw.sample(range(1, 10), 8)
-    rows = []
-    for case in range(2000):
-        key = draw.randrange(8)
-        shown = digits[key] if draw.random() < 0.5 else draw.randrange(1, 10)
-        text = "0" * draw.randrange(7) + str(shown)
-        rows.append({"prompt": f"{case:04d} {chr(65 + key)}:", "gold": str(digits[key]), "demonstration": text})
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    return {"use": "dataset", "path": str(file), "answer_format": "text", "held_out": 0.1, "max_new_tokens": 10}
+class _End(NamedTuple):
+    """Exact mean length and accuracy of the trained table."""
+
+    length: float
+    accuracy: float
+
+
+def _train(seed: int, *, shorten: bool) -> _End:
+    """Train answers and lengths; answer 0 is right, and no length is better than another."""
+    import torch
+
+    from guerdon.advantages import conditional, grpo
+
+    answers = torch.zeros(QUESTIONS, ANSWERS, dtype=torch.float64, requires_grad=True)
+    on = torch.full((QUESTIONS, LONGEST - 1), ON, dtype=torch.float64).logit().requires_grad_()
+    adam = torch.optim.Adam([answers, on], lr=RATE)
+    group = torch.arange(QUESTIONS).repeat_interleave(SAMPLES)
+    mask = torch.ones(len(group), 1, dtype=torch.bool)
+    place = torch.arange(LONGEST - 1)
+    draw = torch.Generator().manual_seed(seed)
+    for _ in range(STEPS):
+        logp = torch.log_softmax(answers, -1)[group]
+        answer = torch.multinomial(logp.detach().exp(), 1, generator=draw)
+        goes = torch.rand(len(group), LONGEST - 1, dtype=torch.float64, generator=draw) < torch.sigmoid(on)[group]
+        more = goes.long().cumprod(1).sum(1)  # symbols after the answer
+        reward = (answer[:, 0] == 0).double()
+        if shorten:
+            push = conditional(reward, group, 1 + more, mask, alpha=0.9)[:, 0]
+        else:
+            push = grpo(reward, group, mask, scale="none")[:, 0]
+        went = torch.where(place < more[:, None], torch.nn.functional.logsigmoid(on)[group], 0.0)
+        stopped = torch.where(place == more[:, None], torch.nn.functional.logsigmoid(-on)[group], 0.0)
+        # the sum over a completion, divided by the longest one for both
+        loss = -push * (logp.gather(1, answer)[:, 0] + (went + stopped).sum(1)) / LONGEST
+        adam.zero_grad()
+        loss.mean().backward()
+        adam.step()
+    reached = torch.sigmoid(on.detach()).cumprod(1).sum(1)
+    return _End(float((1 + reached).mean()), float(torch.softmax(answers.detach(), -1)[:, 0].mean()))
 
 
 def _twice() -> float:
-    """Largest distance from 2 over a hundred groups whose halves have one reward each."""
+    """Largest distance from 2 over a hundred groups whose halves have one reward each, eighths between 0 and 1."""
     import torch
 
     from guerdon.advantages import conditional, grpo
@@ -77,9 +92,11 @@ def _twice() -> float:
         g = torch.Generator().manual_seed(seed)
         size = 2 * int(torch.randint(1, 9, (), generator=g))
         metric = torch.randperm(size, generator=g)
-        low, high = torch.rand(2, dtype=torch.float64, generator=g)
-        better = (metric >= size // 2) == bool(high > low)
-        reward = torch.where(metric >= size // 2, high, low)
+        # far enough apart that their difference has no rounding of its own
+        low, high = (torch.randperm(9, generator=g)[:2].double() / 8).tolist()
+        upper = metric >= size // 2
+        better = upper if high > low else ~upper
+        reward = torch.where(upper, high, low).double()
         group, mask = torch.zeros(size, dtype=torch.long), torch.ones(size, 1, dtype=torch.bool)
         ours = conditional(reward, group, metric, mask)[better].abs().mean()
         plain = grpo(reward, group, mask, scale="none")[better].abs().mean()
