@@ -18,6 +18,16 @@ def test_clip_is_flat_outside_its_band():
     assert loss[4.0] == pytest.approx(3.0)
 
 
+def test_a_weight_is_drawn_over_the_probability():
+    """Where p = e^-H the predicted change is 0 and the weight 1; the largest change of the batch gets the smallest."""
+    axes, points = curve(index()["entropy_change_weight"])
+    assert axes == ("probability of the decision", "weight of its loss")
+    many = {x: y for x, name, y in points if name == "50 alternatives"}
+    assert len(many) == 99
+    assert min(many.values()) == pytest.approx(0.8)
+    assert max(many.values()) > 0.999
+
+
 def test_methods_that_are_no_curve_have_none():
     assert curve(index()["task_rule"]) is None
 

@@ -76,6 +76,19 @@ def _rewards() -> Iterable[tuple[float, str, Mapping[str, Tensor]]]:
         yield k / 20, "shaped reward", {"reward": torch.full((1,), k / 20, dtype=torch.float64)}
 
 
+def _probabilities() -> Iterable[tuple[float, str, Mapping[str, Tensor]]]:
+    """A decision of every probability, the rest shared by its alternatives, in a batch that holds all of them."""
+    grid = torch.arange(1, 100, dtype=torch.float64) / 100
+    for others in (3, 50):
+        for p in grid.tolist():
+            now = torch.cat([torch.tensor([p], dtype=torch.float64), grid])[None]
+            entropy = torch.special.entr(now) + others * torch.special.entr((1 - now) / others)
+            yield p, f"{others} alternatives", {
+                "logp": now.log(), "old_logp": now.log(), "entropy": entropy, "old_entropy": entropy,
+                "advantage": torch.ones_like(now), "mask": torch.ones_like(now, dtype=torch.bool),
+            }  # fmt: skip
+
+
 def _first(result: Tensor, name: str) -> float:
     return float(result.flatten()[-1 if name == "wrong sample" else 0])
 
@@ -87,6 +100,8 @@ SWEEPS = (
           lambda c: c["stage"] == "preference loss", _margins, _first),
     Sweep(("correct samples in a group of 8, reward 1 or 0", "advantage"),
           lambda c: c["stage"] == "advantage" and _asks(c, "reward"), _groups, _first),
+    Sweep(("probability of the decision", "weight of its loss"),
+          lambda c: c["role"] == "weight" and _asks(c, "logp"), _probabilities, _first),
     Sweep(("reward", "shaped reward"), lambda c: c["stage"] == "shaping" and c["scope"] == "row", _rewards, _first),
 )  # fmt: skip
 
