@@ -13,6 +13,8 @@ from guerdon.advantages.identity import identity
 from guerdon.advantages.opo import opo
 from guerdon.advantages.optimal_token_baseline import optimal_token_baseline
 from guerdon.advantages.pass_at_k import pass_at_k
+from guerdon.advantages.perplexity_weight import perplexity_weight
+from guerdon.advantages.position_bonus import position_bonus
 from guerdon.advantages.prompt_level import prompt_level
 from guerdon.advantages.reward_to_go import reward_to_go
 from guerdon.advantages.rloo import rloo
@@ -32,6 +34,8 @@ __all__ = [
     "opo",
     "optimal_token_baseline",
     "pass_at_k",
+    "perplexity_weight",
+    "position_bonus",
     "prompt_level",
     "reward_to_go",
     "rloo",

@@ -83,3 +83,27 @@ def masked_quantile(x: Tensor, mask: Tensor, q: float) -> Tensor:
     below = int(place)
     above = min(below + 1, len(kept) - 1)
     return torch.lerp(kept[below], kept[above], place - below)
+
+
+def row_quantile(x: Tensor, mask: Tensor, q: float) -> Tensor:
+    """Quantile over the mask of every row with linear interpolation; NaN for a row without any.
+
+    Raises:
+        RecipeError: ``q`` is not in [0, 1].
+
+    Example:
+        >>> x, m = torch.tensor([[1.0, 2.0, 4.0, 99.0]]), torch.tensor([[True, True, True, False]])
+        >>> row_quantile(x, m, 0.75).tolist()
+        [3.0]
+    """
+    if not 0.0 <= q <= 1.0:
+        raise RecipeError("a quantile must lie in [0, 1]", seen=q)
+    count = mask.sum(1)
+    if not x.shape[1]:
+        return torch.full_like(count, float("nan"), dtype=x.dtype)
+    kept = torch.where(mask.bool(), x, torch.full_like(x, float("inf"))).sort(1).values
+    place = q * (count - 1).clamp_min(0).to(torch.float64)
+    below = place.floor().long()
+    low, high = (kept.gather(1, i[:, None])[:, 0] for i in (below, torch.minimum(below + 1, (count - 1).clamp_min(0))))
+    found = torch.lerp(low, high, (place - below).to(x.dtype))
+    return torch.where(count > 0, found, torch.full_like(found, float("nan")))
