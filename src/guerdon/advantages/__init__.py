@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from guerdon.advantages.conditional import conditional
+from guerdon.advantages.effective_rank_bonus import EffectiveRankBonus
 from guerdon.advantages.empg import empg
 from guerdon.advantages.gae import gae
 from guerdon.advantages.gaussian_rank import gaussian_rank
@@ -18,10 +19,14 @@ from guerdon.advantages.position_bonus import position_bonus
 from guerdon.advantages.prompt_level import prompt_level
 from guerdon.advantages.reward_to_go import reward_to_go
 from guerdon.advantages.rloo import rloo
+from guerdon.advantages.source_constant import source_constant
 from guerdon.advantages.tail_risk import TailRisk
+from guerdon.advantages.tempered_reinforce import tempered_reinforce
+from guerdon.advantages.value_baseline import value_baseline
 from guerdon.advantages.whiten import whiten
 
 __all__ = [
+    "EffectiveRankBonus",
     "TailRisk",
     "conditional",
     "empg",
@@ -39,5 +44,8 @@ __all__ = [
     "prompt_level",
     "reward_to_go",
     "rloo",
+    "source_constant",
+    "tempered_reinforce",
+    "value_baseline",
     "whiten",
 ]

@@ -6,6 +6,7 @@ A filter returns ``keep``, a boolean per row: rows that are False leave the batc
 from __future__ import annotations
 
 from guerdon.selection.group_filter import GroupFilter
+from guerdon.selection.mix_rollouts import mix_rollouts
 from guerdon.selection.sample_filter import sample_filter
 
-__all__ = ["GroupFilter", "sample_filter"]
+__all__ = ["GroupFilter", "mix_rollouts", "sample_filter"]

@@ -96,3 +96,12 @@ def test_resume_continues_exactly():
 def test_impossible_settings_are_refused(params):
     with pytest.raises(RecipeError):
         AdaptiveCoefficient(**params)
+
+
+def test_buckets_read_the_rows_of_the_batch():
+    through_rows, through_observe = (preset("adaptive_kl_log", interval=1, buckets=3) for _ in range(2))
+    rows, level = torch.tensor([0.05, 0.03, 0.001]), torch.tensor([0, 0, 1])
+    found = through_rows(None, level, rows)
+    through_observe.observe(rows, level)
+    assert torch.equal(found, through_observe(None, level))
+    assert found[0] > 1 > found[2]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from guerdon.errors import RecipeError, RunError
 from guerdon.method import Paper, Preset, method
+from guerdon.ops.control import bang_bang, bounded, ema
 
 
 @method(
@@ -77,6 +78,10 @@ class AdaptiveCoefficient:
         clip: bound :math:`c` on the relative error.
         bounds: smallest and largest coefficient.
         buckets: independent coefficients; above 1 the result has one value per row, chosen by ``difficulty``.
+        last: mean of the measure over the previous update, nats.
+        difficulty: bucket of every row.
+        kl: KL of every row, nats; with buckets each moves by the mean of its own rows instead of by ``last``. It has
+            to be asked for, ``bind: {kl: kl}``.
 
     Returns:
         The coefficient for this update as a scalar tensor, or per row where ``buckets`` is above 1.
@@ -130,10 +135,15 @@ class AdaptiveCoefficient:
         self.error = [0.0] * self.buckets
 
     def __call__(
-        self, last: Float[Tensor, ""] | None = None, difficulty: Int[Tensor, " batch"] | None = None
+        self,
+        last: Float[Tensor, ""] | None = None,
+        difficulty: Int[Tensor, " batch"] | None = None,
+        kl: Float[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, ""] | Float[Tensor, " batch"]:
-        """The coefficient of this update, after a move by ``last`` if it was not observed already."""
-        if last is not None and not self.pending:
+        """The coefficient of this update, after a move by what was measured, if it was not observed already."""
+        if kl is not None and difficulty is not None and self.buckets > 1:
+            self.observe(kl, difficulty)
+        elif last is not None and not self.pending:
             self._measure([float(last)] * self.buckets)
         self.pending = False
         now = torch.tensor([self._active(b) for b in range(self.buckets)], dtype=_dtype(last))
@@ -167,35 +177,32 @@ class AdaptiveCoefficient:
             elif x is not None:
                 self.mean[b] = x
                 if self.calls % self.interval == 0:
-                    self.value[b] = self._bounded(self._moved(self.value[b], x))
+                    self.value[b] = bounded(self._moved(self.value[b], x), *self.bounds)
 
     def _moved(self, value: float, x: float) -> float:
         if self.rule == "step":
-            return value + self.step if x <= self.target else value - self.step
-        error = min(max(x / self.target - 1.0, -self.clip), self.clip)
+            return value + bang_bang(x, self.target, below=self.step, above=-self.step)
+        error = bounded(x / self.target - 1.0, -self.clip, self.clip)
         return value * (1.0 + error * self.samples / self.horizon)
 
     def _smooth(self, b: int, x: float | None) -> None:
         past, s = self.mean[b], self.smoothing
         if x is not None:
-            self.mean[b] = past = x if past is None else s * past + (1.0 - s) * x
+            self.mean[b] = past = ema(past, x, s)
         if past is None or self.calls % self.interval:
             return
         error = past / self.target - 1.0
         if abs(error) < self.dead_zone:
             return
-        self.error[b] = s * self.error[b] + (1.0 - s) * error
-        push = min(max(self.error[b], -self.clip), self.clip)
-        self.value[b] = self._bounded(self.value[b] * math.exp(self.step * push))
+        self.error[b] = ema(self.error[b], error, s)
+        push = bounded(self.error[b], -self.clip, self.clip)
+        self.value[b] = bounded(self.value[b] * math.exp(self.step * push), *self.bounds)
 
     def _active(self, b: int) -> float:
         if self.rule != "step":
             return self.value[b]
         past = self.mean[b]
         return self.value[b] if past is not None and past <= self.target else 0.0
-
-    def _bounded(self, value: float) -> float:
-        return min(max(value, self.bounds[0]), self.bounds[1])
 
     def state_dict(self) -> dict[str, Any]:
         """Coefficients, averages and counters, as JSON-able data."""
