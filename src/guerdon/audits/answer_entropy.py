@@ -69,7 +69,7 @@ def answer_entropy(
     both = np.intersect1d(problem[first], problem[second])
     if not len(both):
         raise DataError("no problem was tried by both models", where="answer_entropy.group_id",
-                        seen=f"{len(problem)} rows", fix="give rows of one problem one group_id on both sides")  # fmt: skip
+                        seen=f"{len(problem)} rows", fix="give a problem one group_id on both sides")  # fmt: skip
     names = np.array(["" if a is None else str(a) for a in answer], dtype=object)
     members = [[np.flatnonzero(side & (problem == p)) for p in both] for side in (first, second)]
     found = [np.array([_entropy(names[rows]) for rows in side]) for side in members]

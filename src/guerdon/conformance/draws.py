@@ -276,4 +276,5 @@ SPECIAL: dict[str, Callable[[World, torch.Generator, tuple[int, ...]], Any]] = {
     "log_ratio": _scaled(0.3), "last": _scaled(1.0), "history": _history, "label": _label,
     "plan_mask": lambda w, g, shape: torch.rand(shape, generator=g) < 0.5,
     "class_count": _integers(1, 50),
+    "hidden_rank": lambda w, g, shape: w.normal(g, (shape[0], 3)),  # rank, velocity and acceleration
 }  # fmt: skip

@@ -64,12 +64,7 @@ def statistics(
 def _compute(
     policy: Policy, packed: Packed, want: list[str], temperature: float, value_head: torch.nn.Module | None
 ) -> dict[str, Tensor]:
-    inputs: dict[str, Any] = {
-        "input_ids": packed.input_ids, "position_ids": packed.position_ids, "attention_mask": packed.attention_mask,
-        "use_cache": False,
-    }  # fmt: skip
-    if not policy.packable:  # one completion per row: the first column of the mask says which tokens are real
-        inputs["attention_mask"] = (packed.attention_mask[:, 0, :, 0] == 0).long()
+    inputs = _inputs(policy, packed)
     stats = [w for w in want if w != "value"]
     out: dict[str, Tensor] = {}
     if policy.fused or "value" in want:
@@ -83,6 +78,25 @@ def _compute(
         logits = _at(policy.core(**inputs).logits, packed)
         out |= from_logits(logits, packed.target, want=stats, temperature=temperature)
     return {k: _wide(v) for k, v in out.items()}
+
+
+def _inputs(policy: Policy, packed: Packed) -> dict[str, Any]:
+    inputs: dict[str, Any] = {
+        "input_ids": packed.input_ids, "position_ids": packed.position_ids, "attention_mask": packed.attention_mask,
+        "use_cache": False,
+    }  # fmt: skip
+    if not policy.packable:  # one completion per row: the first column of the mask says which tokens are real
+        inputs["attention_mask"] = (packed.attention_mask[:, 0, :, 0] == 0).long()
+    return inputs
+
+
+def decision_states(policy: Policy, packed: Packed) -> Tensor:
+    """Last-layer states from which the decisions of a micro-batch were taken, ``[decisions, width]``, in their order.
+
+    ``packed.place`` says which row and position each of them is.
+    """
+    with policy.arithmetic():
+        return _wide(_at(policy.body(**_inputs(policy, packed)).last_hidden_state, packed))
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from guerdon.engines.native import measure
 from guerdon.engines.native.evaluate import memory, remember, unchanged
 from guerdon.engines.native.forward import VOCAB, frozen_statistics
+from guerdon.engines.native.hidden import put_ranks
 from guerdon.engines.native.rollout import Rollouts, collect, first_groups, join
 from guerdon.engines.native.sampler import Sampling
 from guerdon.frame import Frame
@@ -127,6 +128,8 @@ def early(loop: Loop, frame: Frame, rollouts: Rollouts, how: Sampling, *, greedy
             shared=loop.recipe.train.share_prompt, temperature=heat,
         )  # fmt: skip
         frame.put("ref_logp", stats["logp"].cpu())
+    if greedy and "hidden" in wanted:
+        put_ranks(loop, frame, rollouts)
     if "token_text" in wanted:
         rows = rollouts.completions.tokens.tolist()
         frame.put("token_text", [loop.policy.token_text(r) for r in rows])

@@ -29,6 +29,7 @@ from guerdon.engines.native import policy as policies
 from guerdon.engines.native import table
 from guerdon.engines.native.describe import resolved
 from guerdon.engines.native.gather import sampling
+from guerdon.engines.native.hidden import refuse_tables
 from guerdon.engines.native.loop import Loop
 from guerdon.engines.native.warm_start import demonstrations, warm_start
 from guerdon.errors import DataError, Interrupted, MachineError, RecipeError, RunError, UnknownNameError
@@ -45,7 +46,7 @@ PROVIDES = frozenset((
     "prompt", "task", "gold", "group_id", "completion", "tokens", "mask", "token_text", "truncated", "terminated",
     "sample_index", "source", "temperature", "train_step", "train_progress", "rng", "last", "history", "domain",
     "logp", "entropy", "collision", "collision_logp", "nucleus_entropy", "taken_logit", "log_partition",
-    "tempered_logp", "old_logp", "old_entropy", "ref_logp", "value", "old_value", "reference_reward",
+    "tempered_logp", "old_logp", "old_entropy", "ref_logp", "value", "old_value", "reference_reward", "hidden",
 ))  # fmt: skip
 LOGS = ("rollouts.jsonl", "metrics.jsonl", "events.jsonl")
 
@@ -110,6 +111,7 @@ def prepare(recipe: Recipe) -> tuple[TaskData, policies.Policy, Pipeline]:
         provides=PROVIDES,
         provider_params={"answer": {"extract": data.answer_format}},
     )
+    refuse_tables(recipe, pipeline)
     if recipe.policy.use == "table":
         policy = table.build(data.chains)
     else:
