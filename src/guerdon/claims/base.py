@@ -161,7 +161,8 @@ def all_claims() -> dict[str, Claim]:
     import guerdon.claims as package
 
     for module in pkgutil.walk_packages(package.__path__, "guerdon.claims."):
-        if module.name.count(".") == 3:  # guerdon.claims.<family>.<paper>
+        # guerdon.claims.<family>.<paper>; what several claims share, or what is heavy, has a leading underscore
+        if module.name.count(".") == 3 and not module.name.rpartition(".")[2].startswith("_"):
             importlib.import_module(module.name)
     order = {f: i for i, f in enumerate(FAMILIES)}
     return dict(sorted(_CLAIMS.items(), key=lambda c: (order.get(c[1].family.replace("-", "_"), 99), c[0])))

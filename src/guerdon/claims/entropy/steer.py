@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import torch
-
-from guerdon.advantages import grpo
 from guerdon.claims.base import Target, claim
-from guerdon.claims.entropy._tabular import agreement
 from guerdon.claims.lab import Lab, points_lost, ratio_of_entropies
-from guerdon.objectives.entropy import entropy_change_weight
 
 CLIP = {"use": "clip", "low": 0.2, "high": 0.28, "dual": 10.0}
 W_MIN = 0.2  # the authors take 0.8, which a trial before this claim could not tell from none at this scale
@@ -35,40 +30,13 @@ LOST, ONE = "accuracy lost against GRPO", "entropy change of one step over that 
 )  # fmt: skip
 def steer(lab: Lab) -> dict[str, list[float]]:
     """Two thousand single updates, two hundred steps on every world of the suite, fifty single batches."""
+    from guerdon.claims.entropy._tabular import agreement, one_step
+
     found: dict[str, list[float]] = {RANKS: [], ENTROPY: [], LOST: [], ONE: []}
     for seed in lab.seeds:
         found[RANKS].append(agreement("scalar", seed))
         base, ours = lab.suite(GRPO, seed=seed), lab.suite(OURS, seed=seed)
         found[ENTROPY].append(ratio_of_entropies(ours, base))
         found[LOST].append(points_lost(ours, base))
-        found[ONE].append(_one_step(seed))
+        found[ONE].append(one_step(seed, W_MIN))
     return found
-
-
-def _one_step(seed: int, batches: int = 50, questions: int = 16, group: int = 16, actions: int = 10) -> float:
-    """Mean absolute change of the mean entropy in one policy-gradient step, against uniform weights of equal mean."""
-    g = torch.Generator().manual_seed(seed)
-    ours, plain = 0.0, 0.0
-    ids = torch.arange(questions).repeat_interleave(group)
-    mask = torch.ones(questions * group, 1, dtype=torch.bool)
-    for _ in range(batches):
-        logits = 2.0 * torch.randn(questions, actions, generator=g, dtype=torch.float64)
-        log_p = torch.log_softmax(logits, -1)
-        taken = torch.multinomial(log_p.exp(), group, replacement=True, generator=g)
-        right = torch.randint(actions, (questions, 1), generator=g)
-        advantage = grpo((taken == right).double().flatten(), ids, mask)
-        lp = log_p.gather(1, taken).view(-1, 1)
-        entropy = _entropy(log_p).repeat_interleave(group)[:, None]
-        weight = entropy_change_weight(lp, lp, entropy, advantage, mask, w_min=W_MIN).view(questions, group, 1)
-        push = torch.nn.functional.one_hot(taken, actions) - log_p.exp()[:, None]
-        push = push * advantage.view(questions, group, 1)
-        before = _entropy(log_p).mean()
-        for uniform in (False, True):
-            step = (push * (weight.mean() if uniform else weight)).mean(1)
-            change = float((_entropy(torch.log_softmax(logits + step, -1)).mean() - before).abs())
-            ours, plain = (ours, plain + change) if uniform else (ours + change, plain)
-    return ours / plain
-
-
-def _entropy(log_p: torch.Tensor) -> torch.Tensor:
-    return torch.special.entr(log_p.exp()).sum(-1)
