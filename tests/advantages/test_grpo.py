@@ -30,6 +30,13 @@ def test_equal_rewards_and_lone_rows_give_zero_unless_raw_is_asked_for():
     assert raw[2, 0].item() == pytest.approx(3.0 / (1 + 1e-6))
 
 
+@pytest.mark.parametrize("value", [0.1, 1e4 / 3])
+def test_rounding_of_equal_rewards_is_no_advantage(value):
+    """Seven times 3333.3333 over seven is off by a bit; divided by its own spread that was an advantage of -.93."""
+    reward, mask = torch.full((7,), value), torch.ones(7, 1, dtype=torch.bool)
+    assert not grpo(reward, torch.zeros(7, dtype=torch.long), mask).any()
+
+
 @pytest.mark.parametrize("scale", ["group", "none"])
 def test_lawful(lawful, scale):
     lawful(lambda r, g, m: grpo(r, g, m, scale=scale))

@@ -40,6 +40,17 @@ def test_equal_prompts_say_nothing(reward):
     assert not prompt_level(reward, GROUP, MASK).any()
 
 
+@pytest.mark.parametrize("value", [0.1, 70.1, 1e4 / 3])
+def test_rounding_of_equal_means_is_no_difference(value):
+    """Seven, eight and three rows of one reward: in single precision their means differ in the last bit."""
+    group = torch.arange(3).repeat_interleave(torch.tensor([7, 8, 3]))
+    mask = torch.ones(18, 1, dtype=torch.bool)
+    assert not prompt_level(torch.full((18,), value), group, mask).any()
+    # the same three rewards in another order
+    shuffled = value * torch.tensor([0.1, 0.2, 0.7, 0.7, 0.2, 0.1, 0.2, 0.7, 0.1])
+    assert not prompt_level(shuffled, torch.arange(3).repeat_interleave(3), mask[:9]).any()
+
+
 def test_rows_without_a_score_count_nowhere():
     holed = torch.tensor([1.0, NAN, NAN, NAN, 0.0, 0.0, 0.5, 0.0], dtype=torch.float64)
     out = prompt_level(holed, GROUP, MASK)[:, 0]

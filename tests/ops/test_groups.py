@@ -27,6 +27,16 @@ def test_statistics_leave_unscored_rows_out():
     assert g.spread(torch.tensor([10, 20, 30])).tolist() == [30, 10, 30, 10, 30, 20]
 
 
+@pytest.mark.parametrize("size", [3, 7, 12])
+@pytest.mark.parametrize("value", [0.1, -0.7, 1e4 / 3])
+def test_the_mean_of_equal_values_is_that_value(size, value):
+    """The sum of seven times 3333.3333 over seven is off by a bit in single precision."""
+    x = torch.full((size,), value)
+    g = groups(torch.zeros(size, dtype=torch.long), x)
+    assert g.mean(x).item() == x[0].item()
+    assert g.std(x).item() == 0.0
+
+
 def test_no_rows_and_rows_on_decisions():
     assert groups(torch.zeros(0, dtype=torch.long), torch.zeros(0)).size == 0
     mask = torch.tensor([[True, False], [True, True]])

@@ -9,6 +9,8 @@ from torch import Tensor
 from guerdon.method import Paper, method
 from guerdon.ops.groups import broadcast, groups
 
+_ULPS = 16  # means of prompts that scored the same differ by rounding of this size at most
+
 
 @method(
     paper=Paper("arXiv:2508.04138", "COPO: Consistency-Aware Policy Optimization", "advantage/copo"),
@@ -39,7 +41,7 @@ def prompt_level(
 
     Returns:
         The same advantage on all decisions of a prompt's scored rows, 0 elsewhere; 0 everywhere when fewer than two
-        prompts were scored.
+        prompts were scored, or all means are equal up to rounding.
 
     Example:
         >>> r = torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.5, 0.0])
@@ -48,12 +50,14 @@ def prompt_level(
         [1.3175, 0.1464, -1.0247, -0.4392]
 
     Source: the paper's global advantage; no code was released.
-    Differs: the paper leaves the kind of std and eps open; the sample std and 1e-6 are common choices.
+    Differs: the paper leaves the kind of std and eps open; the sample std and 1e-6 are common choices. It speaks of the
+        prompts of a batch or mini-batch; here they are all prompts of the rollout batch.
     """
     g = groups(group_id, reward)
     per_prompt = g.mean(reward)
     kept = per_prompt[g.count > 0]
-    if len(kept) < 2:
+    spread = kept.std() if len(kept) > 1 else reward.new_zeros(())
+    if not len(kept) or bool(spread <= _ULPS * torch.finfo(reward.dtype).eps * kept.abs().max()):
         return broadcast(torch.zeros_like(reward), mask)
-    standard = (per_prompt - kept.mean()) / (kept.std() + eps)
+    standard = (per_prompt - kept.mean()) / (spread + eps)
     return broadcast(g.spread(standard).masked_fill(~g.scored, 0.0), mask)

@@ -28,7 +28,12 @@ class Groups:
 
     def mean(self, x: Tensor) -> Tensor:
         """Mean over the scored rows of each group, NaN for a group without any."""
-        return self.sum(x) / self.count.to(x.dtype)
+        mean = self.sum(x) / self.count.to(x.dtype)
+        if not x.is_floating_point():
+            return mean
+        # a rounded sum of equal values can leave their range: their spread would be rounding instead of 0, and an
+        # advantage divided by it of full size
+        return mean.clamp(self.extreme(x, largest=False), self.extreme(x))
 
     def std(self, x: Tensor, *, ddof: int = 1) -> Tensor:
         """Standard deviation per group; NaN where ``count <= ddof``."""
