@@ -24,12 +24,22 @@ def blocks(file: str, language: str) -> list[str]:
 
 
 def test_the_python_of_the_readme_runs(capsys):
-    (code,) = blocks("README.md", "python")
+    code = blocks("README.md", "python")[0]
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
     out = capsys.readouterr().out
     assert out.startswith("tensor([ 1.0000, -0.5000, -0.5000,  0.0000])\ntensor(-1.2400)\n")
     assert "advantage.0.use = rloo  (override advantage=rloo)" in out
     assert "objective.0.params.high = 0.3" in out
+
+
+def test_the_scoring_of_the_readme_runs(capsys):
+    import guerdon
+
+    code = blocks("README.md", "python")[1]
+    found = {"guerdon": guerdon}
+    exec(compile(code, "README.md", "exec"), found)
+    assert capsys.readouterr().out.startswith("[1.0, 0.0]")
+    assert found["reward_funcs"][0](completions=["#### 4"], answer=["4"], prompts=["2+2"]) == [1.0]
 
 
 def test_the_recipe_of_the_readme_builds():
@@ -68,7 +78,9 @@ def test_files_that_are_named_exist(file):
             assert (ROOT / "src" / "guerdon" / name.removeprefix("guerdon/")).exists() or name == "native/", name
 
 
-@pytest.mark.parametrize("command", ["train", "resume", "compare", "show", "new", "check", "list"])
+@pytest.mark.parametrize(
+    "command", ["train", "resume", "compare", "show", "new", "check", "list", "score", "rescore", "claim"]
+)
 def test_commands_that_are_named_exist(command):
     from guerdon.cli import COMMANDS
 

@@ -19,7 +19,12 @@ from typing import Any
 PACKAGES = ("guerdon", "torch", "transformers", "tokenizers", "safetensors", "numpy")
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "tasks": (("reasoning-gym",), "more than a hundred procedurally generated tasks (reasoning_gym/...)"),
-    "data": (("pyarrow", "datasets"), "parquet export, and tasks from Hugging Face data sets"),
+    "math": (("math-verify", "sympy"), "formulas that the maths verifier does not decide by itself"),
+    "data": (("pyarrow", "datasets", "duckdb"), "parquet files, tasks from Hugging Face data sets, SQL answers"),
+    "text": (
+        ("jsonschema", "fqdn", "rfc3339-validator", "rfc3986-validator", "rapidfuzz", "sacrebleu", "rouge-score"),
+        "JSON schemas, edit distances, BLEU, chrF and ROUGE",
+    ),
     "peft": (("peft",), "training of low-rank adapters instead of all weights"),
     "stats": (("scipy",), "distributions and tests that some audits need"),
     "track": (("tensorboard", "trackio", "wandb"), "mirrors of the metrics in a tracker"),

@@ -170,7 +170,7 @@ def g(): return 1
 """
     with box.session(source, limits=Limits(seconds=0.4)) as session:
         session.call("f")
-        for wait in (1.0, 2.0, 4.0, 8.0):  # on a busy machine 0.4 s of the processor take a while
+        for wait in (1.0, 2.0, 4.0, 8.0, 16.0, 16.0):  # on a busy machine 0.4 s of the processor take a while
             result = session.call("g")
             if result.outcome is not Case.RETURNED:
                 break
