@@ -8,6 +8,8 @@ from guerdon.audits.hidden_rank_trend import hidden_rank_trend
 from guerdon.audits.pass_at_k_curve import pass_at_k_curve
 from guerdon.audits.reference_perplexity import reference_perplexity
 from guerdon.audits.support import support
+from guerdon.audits.training_phase import training_phase
+from guerdon.audits.update_profile import update_profile
 
 __all__ = [
     "answer_entropy",
@@ -18,4 +20,6 @@ __all__ = [
     "pass_at_k_curve",
     "reference_perplexity",
     "support",
+    "training_phase",
+    "update_profile",
 ]
