@@ -81,7 +81,8 @@ def entropy_flow(
 
     Source: the first-order change of the discriminator paper, the covariance of the entropy mechanism, STEER's
         scalar; the split is this library's.
-    Differs: the papers plot such splits; intervals are added.
+    Differs: the papers plot such splits; intervals are added. Entropy is the behaviour policy's, log-prob and
+        collisions are the current one's: on-policy they are those of one policy.
     """
     if not 0.0 < top_share <= 1.0:
         raise RecipeError("a share of the decisions", where="entropy_flow.top_share", seen=top_share, allowed="(0, 1]")
