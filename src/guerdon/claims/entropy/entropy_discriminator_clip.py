@@ -25,9 +25,9 @@ RANKS, MEAN = "rank correlation of the discriminant with the true entropy change
                above=False),
     ),
     may_fail="the bound of one standard deviation has no source",
-    notes="the mask's defaults: centred on the batch, upper side, every sign of the advantage. Seen after the run: with "
-    "many right answers it ends at 2.46 nats against 2.04 (one seed); where one answer is right and accuracy is above "
-    "0.99 there is no entropy left to keep, and most worlds of the suite are of that kind",
+    notes="the mask's defaults: centred on the batch, upper side, every sign of the advantage. Seen after the run: "
+    "with many right answers it ends at 2.46 nats against 2.04 (one seed); where one answer is right and accuracy is "
+    "above 0.99 there is no entropy left to keep, and most worlds of the suite are of that kind",
 )  # fmt: skip
 def entropy_discriminator_clip(lab: Lab) -> dict[str, list[float]]:
     """Two thousand single updates, and two hundred steps on every world of the exploration suite."""
