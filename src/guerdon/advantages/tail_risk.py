@@ -82,7 +82,8 @@ class TailRisk:
         >>> [round(v, 3) for v in first[:3, 0].tolist()]
         [0.8, -1.2, 0.343]
 
-    Source: the authors' released advantage function and scripts.
+    Source: the authors' released advantage function and scripts. The defaults are none of its settings: levels of the
+        script for maths, no baseline as in that for DAPO's data, the function's own credit. The scripts are presets.
     Differs: the release loses its tracked quantiles between steps and falls back to those of the bundle; here they
         persist. It divides a bundle of equal scores by 1e-6. It does not scale the score of a smaller last bundle,
         which would stand in the lower tail for its size alone. Tracked quantiles are read in rising order, because

@@ -26,9 +26,12 @@ ON = 0.7  # base probability of going on after each symbol; the longest completi
                exact=True),
     ),
     notes="a table picks one of four answers and then goes on for up to seven symbols that change nothing; Adam at 0.1."
-    " It replaces a first world whose thresholds were the same and which could not tell: a small network that wrote up"
-    " to six zeros before a digit went to the shortest answers under Dr.GRPO too (lengths 2.01 and 2.00), because long"
-    " ones were garbled more often",
+    " The weight does it: with alpha 1 the length stays where Dr.GRPO leaves it (3.1), with 1.11 it grows to 7.7 of 8."
+    " A first world, with the same thresholds, did not reproduce: a small network that wrote up to six zeros before a"
+    " digit went to the shortest answers under Dr.GRPO too (ratio 0.996 [0.994, 0.998] over three seeds), because long"
+    " answers were garbled more often; it was replaced by one in which length and rightness have nothing to do with"
+    " each other. There the identity was measured on rewards that nearly coincided, and rounding gave 3e-12; they are"
+    " eighths now",
 )  # fmt: skip
 def canon(lab: Lab) -> dict[str, list[float]]:
     """Two hundred steps of a table with and without the weight on the longer half."""

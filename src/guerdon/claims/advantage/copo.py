@@ -31,7 +31,8 @@ MOVED = "a move of a thousandth is ten thousand times the rounding of a log-prob
         Target(DOWN, 1e-3, MOVED, exact=True),
     ),
     notes="slope 3 and threshold 1 nat of the gate are not confirmed by a source; the worlds have one decision per"
-    " completion; both runs end near 1, so the loss of accuracy is measured where little can be lost",
+    " completion; both runs end at .999, so the loss of accuracy is measured where little can be lost; on the way"
+    " there COPO is a little behind (0.3 points over the run)",
 )  # fmt: skip
 def copo(lab: Lab) -> dict[str, list[float]]:
     """Two hundred steps on easy and hard prompts; one step by hand on a solved and a failed one."""
