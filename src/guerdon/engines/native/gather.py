@@ -130,7 +130,7 @@ def early(loop: Loop, frame: Frame, rollouts: Rollouts, how: Sampling, *, greedy
         frame.put("ref_logp", stats["logp"].cpu())
     if greedy and "hidden" in wanted:
         put_ranks(loop, frame, rollouts)
-    if "token_text" in wanted:
+    if "token_text" in loop.pipeline.needs():  # an objective may ask for steps too
         rows = rollouts.completions.tokens.tolist()
         frame.put("token_text", [loop.policy.token_text(r) for r in rows])
     if greedy and "reference_reward" in wanted:
