@@ -40,6 +40,11 @@ class Term:
         return self.component.label
 
     @property
+    def steers(self) -> bool:
+        """Whether it controls the next rollout instead of this update."""
+        return self.role == "coefficient" and "temperature" in self.component.card.writes
+
+    @property
     def whole_batch(self) -> bool:
         """Whether it takes statistics (or random numbers) over the whole optimiser batch."""
         card = self.component.card

@@ -187,8 +187,9 @@ class Pipeline:
         return list(found.values())
 
     def early(self) -> list[Component]:
-        """What runs before the update: rewards, shaping, advantages, selection."""
-        return [*self.scoring(), *self.shaping, *self.estimators(), *self.selection]
+        """What runs before the update: rewards, shaping, advantages, selection, and the controllers of coefficients."""
+        controllers = [t.component for t in self.terms if t.role == "coefficient"]
+        return [*self.scoring(), *self.shaping, *self.estimators(), *self.selection, *controllers]
 
     def scoring(self) -> list[Component]:
         """The reward components."""
@@ -257,6 +258,7 @@ class Pipeline:
         }  # fmt: skip
         found = {f"{s}/{c.label}": c for s, cs in staged.items() for c in cs if c.method.stateful}
         own = {f"objective/{t.label}/advantage/{c.label}": c for t in self.terms for c in t.advantages}
+        own |= {f"provider/{c.label}": c for c in self.reachable(self.everything()) if c.card.stage == "provider"}
         return found | {k: c for k, c in own.items() if c.method.stateful}
 
     # running
@@ -265,10 +267,15 @@ class Pipeline:
         """A frame over given signals with this recipe's providers."""
         return Frame(values, self.providers, step=step, total=total)
 
-    def score(self, frame: Frame) -> Scores:
-        """Run every reward and the shaping; puts ``aspects``, ``status``, ``is_correct`` and ``reward``."""
+    def score(self, frame: Frame, *, held_out: bool = False) -> Scores:
+        """Run every reward and the shaping; puts ``aspects``, ``status``, ``is_correct`` and ``reward``.
+
+        ``held_out`` leaves out shaping that reads what only training computes.
+        """
         scores, weights = score_rows(self.rewards, frame)
         for component in self.shaping:
+            if held_out and not self._closure([component]) <= set(frame.names()):
+                continue
             chosen = component
             if component.card.name == "weighted_sum":
                 given = component.params.get("weights")
@@ -328,9 +335,12 @@ class Pipeline:
         return any(t.whole_batch for t in self.terms)
 
     def coefficients(self, frame: Frame) -> dict[str, Any]:
-        """Run the controllers once per optimiser step; what they write, by signal."""
+        """Run the controllers of the update once per optimiser step; what they write, by signal.
+
+        One that changes what another wrote runs after it.
+        """
         written = {}
-        for term in self.terms:
+        for term in sorted((t for t in self.terms if not t.steers), key=_changes_another):
             if term.role == "coefficient" and frame.started(term.component):
                 result = term.component(frame.gather(term.component), step=frame.step, total=frame.total)
                 writes = term.component.card.writes
@@ -340,6 +350,14 @@ class Pipeline:
                     written[name] = value
                     frame.put(name, value)
         return written
+
+    def steer(self, frame: Frame) -> float | None:
+        """The temperature that the controllers of sampling set for the next rollout, None without one."""
+        heat = None
+        for term in self.terms:
+            if term.steers and frame.started(term.component):
+                heat = float(term.component(frame.gather(term.component), step=frame.step, total=frame.total))
+        return heat
 
     def starts(self, frame: Frame) -> dict[str, float]:
         """For every entry with a start, whether it acts now (1) or not yet (0)."""
@@ -363,6 +381,11 @@ class Pipeline:
 def _estimates(component: Component) -> bool:
     """Whether an advantage comes from rewards alone, not from another advantage."""
     return all(i.name != "advantage" or i.optional for i in component.card.inputs)
+
+
+def _changes_another(term: Term) -> bool:
+    card = term.component.card
+    return bool({i.name for i in card.inputs} & set(card.writes))
 
 
 def _known_keys(stage: str, entry: Entry, where: str) -> None:

@@ -127,17 +127,48 @@ class WarmStart(_Model):
     check_size: Positive = 200
 
 
+Heat = Annotated[float, Field(gt=0)] | Schedule | Literal["controlled"]
+
+
+class Pass(_Model):
+    """Another look at the first prompts of a batch: their ``share``, the temperature, and the ``source`` of its rows.
+
+    ``controlled`` is the temperature that a controller of the recipe writes.
+    """
+
+    source: str
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    temperature: Heat = "controlled"
+
+
+def _one_source_each(passes: tuple[Pass, ...]) -> tuple[Pass, ...]:
+    names = ["base", *(p.source for p in passes)]
+    if len(set(names)) < len(names):
+        raise ValueError("every pass has a source of its own, and base is the first pass")
+    return passes
+
+
 class Rollout(_Model):
-    """How completions are sampled."""
+    """How completions are sampled: a base pass, and ``passes`` after it.
+
+    Written as a list, the first entry is the base pass and the others are further passes.
+    """
 
     prompts: Positive = 32
     group: Positive = 8
     max_new_tokens: Positive | None = None
-    temperature: Annotated[float, Field(gt=0)] | Schedule = 1.0
+    temperature: Heat = 1.0
+    passes: Annotated[tuple[Pass, ...], AfterValidator(_one_source_each)] = ()
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     top_k: Annotated[int, Field(ge=0)] = 0
     min_p: Unit = 0.0
     stop: tuple[str, ...] = ()
+
+
+def _passes(value: Any) -> Any:
+    if not isinstance(value, (list, tuple)) or not value or not isinstance(value[0], Mapping):
+        return value
+    return {**value[0], "passes": list(value[1:])}
 
 
 class Aggregate(_Model):
@@ -203,7 +234,7 @@ class Recipe(_Model):
     task: One
     policy: Annotated[Policy, BeforeValidator(lambda v: {"use": v} if isinstance(v, str) else v)] = Policy()
     warm_start: WarmStart | None = None
-    rollout: Rollout = Rollout()
+    rollout: Annotated[Rollout, BeforeValidator(_passes)] = Rollout()
     reward: Many = ()
     shaping: Many = ()
     advantage: Many = (Entry(use="grpo"),)

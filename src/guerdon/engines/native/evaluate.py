@@ -99,7 +99,7 @@ def _correct(policy, pipeline, tasks, how, samples, batch, coordinates, found) -
         frame = pipeline.frame(rollouts.values)
         frame.put("rng", generator(*coordinates, "reward", start))
         with unchanged(pipeline):
-            scores = pipeline.score(frame)
+            scores = pipeline.score(frame, held_out=True)
         rollouts.values["answer"] = frame.get("answer", optional=True)
         rollouts.values["reward"] = frame.get("reward")
         ok = frame.get("is_correct").double()

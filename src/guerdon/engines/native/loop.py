@@ -29,6 +29,8 @@ from guerdon.runtime.seeds import generator
 from guerdon.tasks.base import TaskData
 
 BUDGET = {"cpu": 32_768, "cuda": 65_536}
+# what controllers may look back on, and the metric that it is; the raw reward is only there where it is asked for
+SERIES = (("entropy", "entropy"), ("kl", "kl"), ("reward", "reward/total/mean"), ("raw_reward", "reward/raw/mean"))
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -156,7 +158,7 @@ class Loop:
         mark = time.perf_counter()
         self.step += 1
         self._record(frame, rollouts, scores, values, keep)
-        for name, source in (("entropy", "entropy"), ("kl", "kl"), ("reward", "reward/total/mean")):
+        for name, source in SERIES:
             if metrics.get(source) is not None and math.isfinite(metrics[source]):
                 self.history.setdefault(name, []).append(metrics[source])
         self._finish_step(metrics, times, mark, began, int(rollouts.completions.lengths.sum()))

@@ -133,7 +133,7 @@ def records(
     scored = (~torch.isnan(scores.values[:, 0])).tolist()
     table = scores.values.tolist()
     states = scores.status.tolist()
-    rows = c.tokens.tolist()
+    rows, sources = c.tokens.tolist(), values["source"]
     answers = values.get("answer") or [None] * len(rows)
     mean_advantage = None
     if columns and "advantage" in columns:
@@ -151,6 +151,8 @@ def records(
         }  # fmt: skip
         if truncated[i]:
             record["truncated"] = True
+        if sources[i] != "base":
+            record["source"] = sources[i]
         if scored[i]:
             record["is_correct"] = correct[i]
         if any(states[i]):

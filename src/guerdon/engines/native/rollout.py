@@ -45,7 +45,7 @@ class Rollouts:
 
 def collect(
     policy: Policy, tasks: Sequence[Task], copies: int, how: Sampling, coordinates: Sequence[int | str], *,
-    first_group: int = 0,
+    first_group: int = 0, source: str = "base",
 ) -> Rollouts:  # fmt: skip
     """Sample ``copies`` completions of every task.
 
@@ -56,6 +56,7 @@ def collect(
         how: sampling parameters.
         coordinates: place in the run; a row's seed also takes its task's id and its sample number.
         first_group: group id of the first task.
+        source: name of the pass.
 
     Raises:
         DataError: a prompt is empty or leaves no room in the window.
@@ -70,7 +71,7 @@ def collect(
         )  # fmt: skip
     seeds = torch.tensor([seed(*coordinates, task.id, j) for task, j in _numbered(tasks, copies)])
     sampled = sample(policy, prompts, [copies] * len(tasks), seeds, how)
-    return _assemble(policy, tasks, prompts, copies, sampled, how, first_group)
+    return _assemble(policy, tasks, prompts, copies, sampled, how, first_group, source)
 
 
 def _numbered(tasks: Sequence[Task], copies: int) -> list[tuple[Task, int]]:
@@ -85,7 +86,7 @@ def _numbered(tasks: Sequence[Task], copies: int) -> list[tuple[Task, int]]:
 
 def _assemble(
     policy: Policy, tasks: Sequence[Task], prompts: Sequence[list[int]], copies: int, sampled: Samples, how: Sampling,
-    first_group: int,
+    first_group: int, source: str,
 ) -> Rollouts:  # fmt: skip
     ids, lengths = pad(prompts, policy.pad_id)
     tokens = sampled.tokens
@@ -103,7 +104,7 @@ def _assemble(
         "group_id": prompt_of + first_group,
         "sample_index": torch.arange(copies).repeat(len(tasks)),
         "domain": torch.tensor([domains[t.domain] for t in per_row]),
-        "source": ["base"] * len(per_row),
+        "source": [source] * len(per_row),
         "completion": texts,
         "tokens": tokens,
         "mask": mask,

@@ -31,6 +31,7 @@ from guerdon.engines.native.describe import resolved
 from guerdon.engines.native.gather import sampling
 from guerdon.engines.native.hidden import refuse_tables
 from guerdon.engines.native.loop import Loop
+from guerdon.engines.native.passes import check_passes
 from guerdon.engines.native.warm_start import demonstrations, warm_start
 from guerdon.errors import DataError, Interrupted, MachineError, RecipeError, RunError, UnknownNameError
 from guerdon.pipeline import Pipeline
@@ -116,6 +117,7 @@ def prepare(recipe: Recipe) -> tuple[TaskData, policies.Policy, Pipeline]:
         policy = table.build(data.chains)
     else:
         policy = policies.build(recipe.policy, characters=data.characters, seed=recipe.train.seed)
+    check_passes(recipe, pipeline)
     _try_prompts(recipe, data, policy)
     return data, policy, pipeline
 
