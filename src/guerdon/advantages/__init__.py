@@ -17,6 +17,7 @@ from guerdon.advantages.pass_at_k import pass_at_k
 from guerdon.advantages.perplexity_weight import perplexity_weight
 from guerdon.advantages.position_bonus import position_bonus
 from guerdon.advantages.prompt_level import prompt_level
+from guerdon.advantages.replay_baseline import ReplayBaseline
 from guerdon.advantages.reward_to_go import reward_to_go
 from guerdon.advantages.rloo import rloo
 from guerdon.advantages.source_constant import source_constant
@@ -27,6 +28,7 @@ from guerdon.advantages.whiten import whiten
 
 __all__ = [
     "EffectiveRankBonus",
+    "ReplayBaseline",
     "TailRisk",
     "conditional",
     "empg",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from guerdon.selection.group_filter import GroupFilter
 from guerdon.selection.mix_rollouts import mix_rollouts
+from guerdon.selection.replay_buffer import ReplayBuffer
 from guerdon.selection.sample_filter import sample_filter
 
-__all__ = ["GroupFilter", "mix_rollouts", "sample_filter"]
+__all__ = ["GroupFilter", "ReplayBuffer", "mix_rollouts", "sample_filter"]

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from guerdon.engines.callbacks import Callbacks
-from guerdon.engines.native import measure
+from guerdon.engines.native import measure, replay
 from guerdon.engines.native.evaluate import evaluate, memory, remember
 from guerdon.engines.native.gather import gather, sampling
 from guerdon.engines.native.policy import Policy
@@ -205,9 +205,9 @@ class Loop:
     def _update(self, rollouts: Rollouts, values: dict[str, Any], keep: torch.Tensor) -> dict[str, float]:
         """One optimiser step per mini-batch and epoch; groups stay together."""
         index = values.pop("_index")
-        rows = rollouts.pick(index)
+        rows, values, replayed = replay.joined(self, rollouts.pick(index), values)
         t = self.recipe.train
-        totals: dict[str, list[float]] = {}
+        totals: dict[str, list[float]] = {k: [v] for k, v in replayed.items()}
         group_id = values["group_id"]
         names = torch.unique(group_id)
         for epoch in range(t.epochs):

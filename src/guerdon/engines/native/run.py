@@ -26,7 +26,7 @@ from guerdon.component import build as build_component
 from guerdon.engines import trackers
 from guerdon.engines.callbacks import Callback, Callbacks
 from guerdon.engines.native import policy as policies
-from guerdon.engines.native import table
+from guerdon.engines.native import replay, table
 from guerdon.engines.native.describe import resolved
 from guerdon.engines.native.gather import sampling
 from guerdon.engines.native.hidden import refuse_tables
@@ -113,6 +113,7 @@ def prepare(recipe: Recipe) -> tuple[TaskData, policies.Policy, Pipeline]:
         provider_params={"answer": {"extract": data.answer_format}},
     )
     refuse_tables(recipe, pipeline)
+    replay.check(pipeline)
     if recipe.policy.use == "table":
         policy = table.build(data.chains)
     else:

@@ -90,6 +90,7 @@ class Updater:
         full = {k: torch.zeros(size, width, device=device) for k in want}
         heat = float(values["temperature"])
         mask = values["mask"]
+        replayed = "replay" in values.get("source", ())
 
         def forward(packed: Packed) -> dict[Key, Tensor]:
             found = statistics(self.policy, packed, width, want, temperature=heat, value_head=self.value_head)
@@ -104,6 +105,9 @@ class Updater:
             for name in ("logp", "entropy", "value"):
                 if f"old_{name}" not in frame and key(name) in stats:
                     frame.put(f"old_{name}", stats[key(name)].detach())  # exactly on-policy
+            if replayed:  # rows of this step stand beside them without a log-prob of their own
+                given = frame.get("old_logp")
+                frame.put("old_logp", torch.where(torch.isnan(given), stats[key("logp")].detach(), given))
             part = {k: v[rows] for k, v in weights.items()}
             return self.pipeline.loss(frame, part)
 
