@@ -85,6 +85,9 @@ def recipe_of(method: str, suite: str, world: str, *, network: bool = False) -> 
         given = load(method)
         keys = [k for k in STAGES if k in given.model_fields_set]
         chosen = given.model_dump(mode="json", by_alias=True, include=set(keys), exclude_defaults=True)
+        if given.rollout.passes:  # prompts and samples are the suite's, looking again is part of the method
+            passes = [p.model_dump(mode="json", by_alias=True) for p in given.rollout.passes]
+            data = laid_over(data, {"rollout": {"passes": passes}})
         return data | chosen
     try:
         card = registry.resolve(method).method.card

@@ -56,7 +56,7 @@ def offsets() -> list[float]:
                exact=True),
     ),
     seeds=3,
-    may_fail="the budget punishes only what exceeds the bucket's own mean, which falls with it, so that little may move",
+    may_fail="the budget punishes what exceeds the bucket's own mean, which falls with it, so that little may move",
     notes="chains of letters with a table policy; windows are counted by letters that stand for trigger words; the "
     "branching of the published rollout is not part of it",
 )  # fmt: skip
