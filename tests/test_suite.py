@@ -68,8 +68,8 @@ def test_differences_are_paired_by_seed_and_averaged_over_worlds():
 def test_the_command_runs_measures_and_reuses(tmp_path, capsys, monkeypatch):
     worlds = {"exploration": {"rare": {"base_mass": 0.2}, "spurious": {}}}
     monkeypatch.setattr("guerdon.suite.SUITES", worlds)
-    command = ["compare", "--suite", "exploration", "--vary", "method=grpo,rloo", "--seeds", "1", "--out", str(tmp_path),
-               "train.steps=4", "eval.samples=8", "--json"]  # fmt: skip
+    command = ["compare", "--suite", "exploration", "--vary", "method=grpo,rloo", "--seeds", "1",
+               "--out", str(tmp_path), "train.steps=4", "eval.samples=8", "--json"]  # fmt: skip
     assert main(command) == 0
     out = capsys.readouterr()
     data = json.loads(out.out)
