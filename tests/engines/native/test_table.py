@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from guerdon.engines.native import table
 from guerdon.engines.native.forward import frozen_statistics
@@ -85,3 +86,20 @@ def test_the_model_and_the_table_start_at_the_same_place():
     policy = table.build(data.chains)
     drawn = collect(policy, [data.evaluation[0]], 2, Sampling(max_new_tokens=data.max_new_tokens), (0,))
     assert all(len(text) == 12 for text in drawn.values["completion"])
+
+
+def test_a_critic_of_a_table_learns_every_question_by_itself(tmp_path):
+    """Rewards of 1 and 0 by question: the head's value before the decision goes to each question's own."""
+    data = {
+        "task": {"use": "exploration", "world": "mixed", "base_mass": 0.05, "easy": 0.95}, "policy": "table",
+        "rollout": {"prompts": 16, "group": 8}, "advantage": "value_baseline",
+        "objective": ["clip", {"use": "value_loss", "clip": None}],
+        "train": {"steps": 60, "lr": 0.02, "threads": 1}, "eval": {"every": 100, "size": 8, "samples": 1},
+    }  # fmt: skip
+    done = train(data, out=tmp_path / "run")
+    newest = sorted((done.path / "checkpoints").glob("step-*"))[-1]
+    value = load_file(newest / "value_head.safetensors")
+    found = value["weight"][0] + value["bias"]
+    assert found.shape == (8,)  # eight questions of one position
+    easy, hard = found[0::2], found[1::2]
+    assert float(easy.min()) > float(hard.max())

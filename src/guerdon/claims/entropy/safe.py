@@ -62,8 +62,8 @@ def gap(a: Trained, b: Trained) -> float:
     ),
     seeds=5,
     may_fail="a table policy is stable by itself, so that there may be no crash to prevent",
-    notes="table policy without the critic, which needs hidden states; 0.05 is the usual fixed price of PPO; a crash "
-    "is a fall of the accuracy of a batch to 80% of its best",
+    notes="table policy, the reward of the batch standardised in the place of the critic, so that only the price "
+    "differs; 0.05 is the usual fixed price of PPO; a crash is a fall of a batch's accuracy to 80% of its best",
 )  # fmt: skip
 def safe(lab: Lab) -> dict[str, list[float]]:
     """Two runs a seed, and two more for the constant mode."""

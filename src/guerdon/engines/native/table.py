@@ -25,6 +25,23 @@ Chains = Mapping[str, Sequence[Mapping[str, float]]]
 NEVER = -1e4  # logit of a token that cannot stand here: probability 0 in every precision, and no NaN in entropies
 
 
+class Places(nn.Module):
+    """What a critic of a table sees: one state per question and position, as one-hot vectors."""
+
+    def __init__(self, questions: int, positions: int, first: int):
+        super().__init__()
+        self.questions, self.positions, self.first = questions, positions, first
+        self.config = SimpleNamespace(hidden_size=questions * positions)
+
+    def forward(
+        self, input_ids: Tensor, position_ids: Tensor, attention_mask: Tensor | None = None, use_cache: bool = False
+    ) -> SimpleNamespace:
+        """The state at every place of every row."""
+        question = (input_ids[:, :1] - self.first).clamp(0, self.questions - 1)
+        state = question * self.positions + position_ids.clamp(0, self.positions - 1)
+        return SimpleNamespace(last_hidden_state=nn.functional.one_hot(state, self.config.hidden_size).float())
+
+
 class Table(nn.Module):
     """Logits ``[questions, positions, 2 x symbols]``; the second half of the vocabulary ends the completion.
 
@@ -37,6 +54,7 @@ class Table(nn.Module):
         self.logits = nn.Parameter(start.clone())
         self.possible: Tensor
         self.register_buffer("possible", start > NEVER)
+        self.base_model = Places(start.shape[0], start.shape[1], start.shape[2])
         self.config = SimpleNamespace(max_position_embeddings=1 << 20, hidden_size=1)
 
     def forward(
