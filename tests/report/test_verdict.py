@@ -7,7 +7,7 @@ import pytest
 from guerdon.report.conclusion import sentence
 from guerdon.report.headline import Row
 from guerdon.report.load import Run, Series
-from guerdon.report.pick import ComponentCount, Rollouts
+from guerdon.report.pick import ComponentCount, Evaluation, Rollouts
 from guerdon.report.stats import Estimate, newcombe, wilson
 from guerdon.report.verdict import ALERT, OK, WATCH, checks, components
 from guerdon.report.words import number, percent, points
@@ -100,3 +100,34 @@ def test_numbers_as_text():
         "n/a",
     )
     assert (percent(1.0), points(0.004), points(-0.25)) == ("100.0%", "+0.4", "−25.0")
+
+
+def _evaluated(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> Run:
+    return a_run(rollouts=Rollouts(evaluations={0: Evaluation(0, before), 9: Evaluation(9, after)}))
+
+
+def test_tasks_kept_found_and_lost():
+    before = {"a": (1, 4), "b": (2, 4), "c": (0, 4), "d": (0, 4), "e": (3, 4)}
+    after = {"a": (4, 4), "b": (0, 4), "c": (1, 4), "d": (0, 4), "e": (4, 4)}
+    (found,) = checks(_evaluated(before, after), 0, [])
+    assert found.level == OK
+    assert "2 are solved before and after, 1 only after, 1 only before and 1 never" in found.text
+    # 1 - .05^(1/4)
+    assert percent(0.527) in found.text
+
+
+def test_losing_many_tasks_is_a_warning():
+    before = {str(i): (1, 2) for i in range(10)}
+    after = {str(i): (2 if i < 3 else 0, 2) for i in range(10)}
+    (found,) = checks(_evaluated(before, after), 0, [])
+    assert (found.level, found.title) == (WATCH, "More tasks were lost than gained")
+
+
+def test_unequal_samples_are_compared_at_the_fewest():
+    # one of two choices of a single sample reaches the task before, both after
+    (found,) = checks(_evaluated({"a": (1, 2), "b": (1, 1)}, {"a": (2, 2), "b": (0, 1)}), 0, [])
+    assert "0.5 are solved before and after, 0.5 only after, 1 only before and 0 never" in found.text
+
+
+def test_one_evaluation_says_nothing_about_support():
+    assert checks(a_run(rollouts=Rollouts(evaluations={0: Evaluation(0, {"a": (1, 2), "b": (1, 2)})})), 0, []) == []

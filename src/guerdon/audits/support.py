@@ -13,7 +13,8 @@ from torch import Tensor
 from guerdon.audits._sides import LEASH, judged, right_answers, sides
 from guerdon.errors import DataError, RecipeError
 from guerdon.method import method
-from guerdon.ops.stats import pass_at_k, wilson
+from guerdon.ops.stats import wilson
+from guerdon.ops.support import reached
 from guerdon.records import Finding
 
 
@@ -111,9 +112,10 @@ def _answers(right: NDArray, group: NDArray, answer: Sequence[str | None], who: 
 
 def _reached(hits: list[tuple[int, int]], n: int, m: int, k: int) -> NDArray:
     """Expected units of one problem that are preserved, expanded, shrunk and out of support."""
-    b = np.array([pass_at_k(n, h, k) for h, _ in hits], dtype=float)
-    t = np.array([pass_at_k(m, h, k) for _, h in hits], dtype=float)
-    return np.array([(b * t).sum(), ((1 - b) * t).sum(), (b * (1 - t)).sum(), ((1 - b) * (1 - t)).sum()])
+    if not hits:
+        return np.zeros(4)
+    before, after = np.array(hits).T
+    return reached(n, before, m, after, k).sum(0)
 
 
 def _findings(table: NDArray, k: int, unit: str, confidence: float, resamples: int) -> list[Finding]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from guerdon.ops.support import reached
 from guerdon.report.headline import Row, ends
 from guerdon.report.load import Run
-from guerdon.report.stats import Estimate, wilson
+from guerdon.report.stats import Estimate, bootstrap, wilson
 from guerdon.report.words import number, percent, points, signed
 
 OK, WATCH, ALERT, UNKNOWN = "ok", "watch", "alert", "unknown"
@@ -47,7 +48,10 @@ class Component:
 
 def checks(run: Run, index: int, table: Sequence[Row]) -> list[Check]:
     """Every check that the run has the numbers for, the alarming ones first."""
-    found = [_earned(table), _gamed(run), _unscored(run), _truncated(run), _signal(run), _entropy(run), _length(run)]
+    found = [
+        _earned(table), _gamed(run), _unscored(run), _truncated(run), _signal(run), _entropy(run), _support(run),
+        _length(run),
+    ]  # fmt: skip
     order = {ALERT: 0, WATCH: 1, OK: 2, UNKNOWN: 3}
     made = [Check(index, *c) for c in found if c is not None]
     return sorted(made, key=lambda c: order[c.level])
@@ -150,6 +154,31 @@ def _entropy(run: Run) -> tuple | None:
     level = ALERT if left < 0.05 else WATCH if left < 0.2 else OK
     title = "Exploration is left" if level == OK else "Entropy collapsed" if level == ALERT else "Entropy is low"
     return level, title, f"Entropy went from {number(first)} to {number(last)} nats, {percent(left)} of where it began."
+
+
+def _support(run: Run) -> tuple | None:
+    """Held-out tasks that the samples of the first and of the last evaluation reach."""
+    known = run.rollouts.evaluations
+    if len(known) < 2:
+        return None
+    first, last = known[min(known)].sampled, known[max(known)].sampled
+    both = [task for task in first if task in last]
+    if len(both) < 2:
+        return None
+    before, after = (np.array([side[task] for task in both]).T for side in (first, last))
+    k = int(min(before[1].min(), after[1].min()))
+    table = reached(before[1], before[0], after[1], after[0], k)
+    # tasks with more samples than k count as the share of choices that reach them
+    kept, new, lost, never = (f"{v:,.1f}".removesuffix(".0") for v in table.sum(0))
+    change = bootstrap(table[:, 1] - table[:, 2])
+    level = WATCH if change.high < 0 else OK
+    title = "Solved tasks stay solved" if level == OK else "More tasks were lost than gained"
+    text = (
+        f"Of {len(both):,} held-out tasks at {k} samples each, {kept} are solved before and after, {new} only after, "
+        f"{lost} only before and {never} never. A task that {k} samples miss can still be solved with a probability "
+        f"of up to {percent(1 - 0.05 ** (1 / k))}."
+    )
+    return level, title, text
 
 
 def _length(run: Run) -> tuple | None:
