@@ -32,13 +32,19 @@ class Answer(Protocol):
     """What one call of the program gave: ``outcome`` is ``returned``, ``raised`` or why there is no value."""
 
     @property
-    def outcome(self) -> str: ...  # noqa: D102
+    def outcome(self) -> str:
+        """How the call ended."""
+        ...
 
     @property
-    def value(self) -> Any: ...  # noqa: D102
+    def value(self) -> Any:
+        """The plain value of a call that returned."""
+        ...
 
     @property
-    def error(self) -> str: ...  # noqa: D102
+    def error(self) -> str:
+        """Why there is no value."""
+        ...
 
 
 Ask = Callable[[str, Sequence[Any], Mapping[str, Any]], Answer]

@@ -14,6 +14,6 @@ from guerdon.objectives.policy.value_loss import value_loss
 from guerdon.objectives.policy.vespo import vespo
 
 __all__ = [
-    "AdaptiveCoefficient", "KlGate", "cispo", "clip", "consistency_weight", "gmpo", "kl_penalty", "kl_relief", "reinforce", "sapo",
-    "value_loss", "vespo",
+    "AdaptiveCoefficient", "KlGate", "cispo", "clip", "consistency_weight", "gmpo", "kl_penalty", "kl_relief",
+    "reinforce", "sapo", "value_loss", "vespo",
 ]  # fmt: skip
