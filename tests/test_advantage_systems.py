@@ -8,7 +8,7 @@ import torch
 from guerdon.engines.native.run import PROVIDES, prepare
 from guerdon.recipe import load
 
-SYSTEMS = ("canon", "copo", "riskpo", "g2rpo", "empg")
+SYSTEMS = ("canon", "copo", "riskpo", "g2rpo", "empg", "spear", "verl-effective-rank")
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
