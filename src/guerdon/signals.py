@@ -226,7 +226,7 @@ _ROWS = (
     _s("entropy_coef", " | batch", "float", "update", "recipe, controllers", "entropy coefficient", values="unit"),
     _s("train_step", "", "int", "any", "runtime", "current optimiser step", values="count"),
     _s("train_progress", "", "float", "any", "runtime", "share of training done, 0 to 1", values="unit"),
-    _s("last", "", "float", "update", "runtime", "mean of a metric over the previous update: entropy, kl, reward", settings=("metric",)),
+    _s("last", "", "float", "update", "runtime", "mean of a metric over the previous update: entropy, kl, reward, raw_reward (before its shaping)", settings=("metric",)),
     _s("history", "time | aspect time", "float", "any", "runtime", "run series of a metric, one entry per step; of several metrics a row each, NaN where one is not known", settings=("metric",)),
     # audit only
     _s("gold_reward", "batch | batch time", "float", "reward", "gold scorer, reader", "trusted value"),

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from guerdon.claims.base import Target, claim
 from guerdon.claims.lab import Lab, Trained, accuracy, questions
-from guerdon.shaping import EntropyBudget
 
 # chains of twelve letters, three of which decide; the others are free, and two of four letters count as triggers.
 # nine in ten samples are right in the easy world; in the hard one hardly any, and sixty steps do not change that
@@ -37,6 +34,10 @@ def triggers(trained: Trained) -> float:
 
 def offsets() -> list[float]:
     """What a wrong row gets at least, over .15, .2 and .3 for easy, medium and hard prompts."""
+    import torch
+
+    from guerdon.shaping import EntropyBudget
+
     none, target = torch.zeros(3, dtype=torch.float64), torch.full((3,), 10.0, dtype=torch.float64)
     found = EntropyBudget().bonus(none, target, torch.zeros(3, dtype=torch.bool), torch.arange(3), none + 0.5)
     return [float(found[b]) / least for b, least in enumerate((0.15, 0.2, 0.3))]

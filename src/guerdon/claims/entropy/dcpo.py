@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
-from guerdon.advantages import tempered_reinforce
 from guerdon.claims.base import Target, claim
 from guerdon.claims.entropy._steered import LEARNT, TARGET, distance, tracking
 from guerdon.claims.lab import Lab
@@ -22,6 +19,10 @@ def steered(target: float, use_ratio: bool = True) -> dict[str, Any]:
 
 def fixed_point() -> float:
     """Largest gap between the expected gradient of the added term and p_T - p, over the logits of four decisions."""
+    import torch
+
+    from guerdon.advantages import tempered_reinforce
+
     logits = torch.tensor([2.0, 1.0, 0.0, -1.0], dtype=torch.float64)
     logp, hot = torch.log_softmax(logits, 0), torch.log_softmax(logits / 1.2, 0)
     every = torch.ones(4, 1, dtype=torch.bool)
