@@ -28,6 +28,15 @@ def test_a_weight_is_drawn_over_the_probability():
     assert max(many.values()) > 0.999
 
 
+def test_transforms_of_an_advantage_are_drawn_over_place_and_perplexity():
+    """The bonus at the end is .1 / (1 + e^-1); a completion as likely as the mean of the others keeps its advantage."""
+    axes, points = curve(index()["position_bonus"])
+    assert axes[0] == "relative place in the completion"
+    assert {x: y for x, name, y in points if name == "advantage -1"}[1.0] == pytest.approx(-1.0731058579)
+    _, points = curve(index()["perplexity_weight"])
+    assert {x: y for x, name, y in points if name == "advantage +1"}[0.8] == pytest.approx(1.0)
+
+
 def test_methods_that_are_no_curve_have_none():
     assert curve(index()["task_rule"]) is None
 

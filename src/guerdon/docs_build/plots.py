@@ -89,6 +89,28 @@ def _probabilities() -> Iterable[tuple[float, str, Mapping[str, Tensor]]]:
             }  # fmt: skip
 
 
+def _places() -> Iterable[tuple[float, str, Mapping[str, Tensor]]]:
+    # one decision of forty has an advantage, so the sum of a row is what became of it
+    size = 40
+    for sign, name in ((1.0, "advantage +1"), (-1.0, "advantage -1")):
+        for k in range(size):
+            advantage = torch.zeros(1, size, dtype=torch.float64)
+            advantage[0, k] = sign
+            yield (k + 1) / size, name, {"advantage": advantage, "mask": torch.ones(1, size, dtype=torch.bool)}
+
+
+def _perplexities() -> Iterable[tuple[float, str, Mapping[str, Tensor]]]:
+    others = [0.2 * k for k in range(1, 8)]
+    for sign, name in ((1.0, "advantage +1"), (-1.0, "advantage -1")):
+        for k in range(81):
+            own = k / 40
+            yield own, name, {
+                "old_logp": -torch.tensor([own, *others], dtype=torch.float64)[:, None],
+                "advantage": torch.full((8, 1), sign, dtype=torch.float64), "mask": torch.ones(8, 1, dtype=torch.bool),
+                "group_id": torch.zeros(8, dtype=torch.long),
+            }  # fmt: skip
+
+
 def _first(result: Tensor, name: str) -> float:
     return float(result.flatten()[-1 if name == "wrong sample" else 0])
 
@@ -102,6 +124,12 @@ SWEEPS = (
           lambda c: c["stage"] == "advantage" and _asks(c, "reward"), _groups, _first),
     Sweep(("probability of the decision", "weight of its loss"),
           lambda c: c["role"] == "weight" and _asks(c, "logp"), _probabilities, _first),
+    Sweep(("relative place in the completion", "advantage after it"),
+          lambda c: c["stage"] == "advantage" and c["scope"] == "row" and _asks(c, "advantage"), _places,
+          lambda result, name: float(result.sum())),
+    Sweep(("log-perplexity of a completion, seven others at 0.2 to 1.4", "advantage after it"),
+          lambda c: c["stage"] == "advantage" and _asks(c, "advantage") and _asks(c, "old_logp"), _perplexities,
+          _first),
     Sweep(("reward", "shaped reward"), lambda c: c["stage"] == "shaping" and c["scope"] == "row", _rewards, _first),
 )  # fmt: skip
 
