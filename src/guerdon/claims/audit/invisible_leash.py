@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
-from guerdon.audits import support
 from guerdon.claims.base import Target, claim
 from guerdon.claims.lab import Lab, accuracy, questions
-from guerdon.theory import FiniteOutcomes, regularized_optimum
 
 GAINED = "pass@1 gained over the base"
 FOUND = "share of arms of base mass 1e-6 that are found"
@@ -44,6 +41,10 @@ ONE_IN_TWENTY = 0.05
 )  # fmt: skip
 def invisible_leash(lab: Lab) -> dict[str, list[float]]:
     """Two hundred steps on rare answers of three base masses."""
+    import torch
+
+    from guerdon.theory import FiniteOutcomes, regularized_optimum
+
     gained, found, ratio, change = [], [], [], []
     for seed in lab.seeds:
         after = {m: _final(lab, m, seed) for m in MASSES}
@@ -66,6 +67,10 @@ def _final(lab: Lab, mass: float, seed: int) -> list[float]:
 
 
 def _net_change(before: list[float], after: list[float], seed: int) -> float:
+    import torch
+
+    from guerdon.audits import support
+
     rng = np.random.default_rng(seed)
     draws = np.concatenate([rng.random(K) < p for p in (*before, *after)])
     group = torch.arange(len(before)).repeat(2).repeat_interleave(K)
