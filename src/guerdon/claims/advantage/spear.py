@@ -48,8 +48,8 @@ def _spear(*chain: str) -> dict[str, Any]:
     " 0.5; 64 samples per step, buffer of 4, imitation ramped over 100 steps. GRPO's probability is counted as at least"
     " 1e-3. The group filter is left out, and there is no tool to call. Tried after the verdict, one seed: GRPO alone"
     " ends at 0.67 here and Dr.GRPO at 0.76, so this world leaves no room for a factor of three; at base mass 0.002"
-    " none keeps the best answer (GRPO 0.0006, Dr.GRPO 0.0004, SPEAR 0.0002, stored advantages 0.0001), because decoys"
-    " pass the early median and are imitated first",
+    " none keeps the best answer (GRPO 0.0006, Dr.GRPO 0.0004, SPEAR 0.0002, stored advantages 0.0001); that decoys"
+    " pass the early median and are imitated first would explain it, and was not measured",
 )  # fmt: skip
 def spear(lab: Lab) -> dict[str, list[float]]:
     """Three hundred steps of three recipes."""
