@@ -20,7 +20,9 @@ from guerdon.claims.lab import Lab
     ),
     notes="ten arms, 200 steps before and after the flip, coefficient 0.2, hinge of slope 1 in the place of the "
     "released constant; success is the exact probability, mean over the steps after the flip. The paper's lower "
-    "variance of entropy is not part of the claim: in a small trial entropy varied more with the band",
+    "variance of entropy is not part of the claim: in a small trial entropy varied more with the band. Seen after the "
+    "measurement: with plain gradient steps of 0.5 in the place of Adam, which lifts small gradients, the bonus stays "
+    "at 0.001 to 0.002 and the band reaches 0.48 to 0.56 over three seeds",
 )  # fmt: skip
 def epo(lab: Lab) -> dict[str, list[float]]:
     """Three runs a seed."""
