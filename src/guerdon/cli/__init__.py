@@ -39,13 +39,18 @@ COMMANDS: dict[str, Command] = {
 }
 ABOUT = "Design a reward, train a policy against it, and know whether it was earned or gamed."
 ENDING = """guerdon COMMAND --help says more. Most commands take --json, and --dry-run where they would do something.
+--i-trust-this-code, on any command, runs programs of completions without the sandbox where there is none.
 Exit codes: 0 fine, 1 a check found something, 2 wrong usage or data, 3 the machine, 130 interrupted."""
 _QUICK = ("list", "show")
+TRUST = "--i-trust-this-code"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; errors are printed, not raised, unless ``GUERDON_DEBUG`` is set."""
     tokens = list(sys.argv[1:] if argv is None else argv)
+    if TRUST in tokens:
+        tokens.remove(TRUST)
+        os.environ["GUERDON_TRUST_CODE"] = "1"  # the runs that this command starts see it too
     try:
         return _dispatch(tokens)
     except BrokenPipeError:
