@@ -159,6 +159,6 @@ def test_show_explains_every_hyper_parameter_with_its_source(capsys):
 
 def test_trust_in_code_is_declared_for_the_whole_command(monkeypatch, capsys):
     monkeypatch.setenv("GUERDON_TRUST_CODE", "0")
-    assert main(["list", "--i-trust-this-code", "--json"]) == 0
+    assert run("list", "--i-trust-this-code", "--json") == 0
     assert os.environ["GUERDON_TRUST_CODE"] == "1"
     assert json.loads(capsys.readouterr().out)
