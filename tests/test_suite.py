@@ -78,7 +78,15 @@ def test_the_command_runs_measures_and_reuses(tmp_path, capsys, monkeypatch):
     assert 0 <= values["support kept"] <= 1
     assert values["seconds"] > 0
     assert values["answer entropy"] <= math.log(60)
-    assert main(command) == 0
-    assert capsys.readouterr().err.count("reused") == 4
+    assert data["files"] == [str(tmp_path / "suite.json"), str(tmp_path / "report.html")]
+    assert "One file, no network, no script." in (tmp_path / "report.html").read_text("utf-8")
+    assert main([c for c in command if c != "--json"]) == 0
+    again = capsys.readouterr().out
+    assert again.count("reused") == 4
+    assert f"and {tmp_path / 'report.html'}" in again
     run = next((tmp_path / "runs").iterdir())
     assert set(measure(run)) == set(MEASURES)
+
+
+def test_nothing_to_compare_is_an_empty_table():
+    assert compare({}) == []

@@ -198,7 +198,7 @@ def compare(found: Mapping[str, Mapping[int, Mapping[str, Mapping[str, float]]]]
 
     The unit is a seed: its value is the mean over the worlds. Differences are paired by seed.
     """
-    base = next(iter(found))
+    base = next(iter(found), "")
     lines = []
     for method, seeds in found.items():
         own = {m: [_over(seeds[s], m) for s in seeds] for m in MEASURES}

@@ -17,12 +17,13 @@ def suite(
     name: str, vary: list[str], seeds: int, *, policy: str = "table", workers: int = 1, out: Path | None = None,
     overrides: tuple[str, ...] = (), dry_run: bool = False, quiet: bool = False, json: bool = False,
 ) -> int:  # fmt: skip
-    """Run what is not finished, measure, print and write the table."""
+    """Run what is not finished, measure, print and write the table, and a page about it."""
     from guerdon.cli.compare import _listed
     from guerdon.cli.grid import plan, run
     from guerdon.compare import Cell
     from guerdon.recipe_file import dump_yaml
-    from guerdon.suite import SUITES, compare, measure, names, recipe_of
+    from guerdon.report.suites import build
+    from guerdon.suite import MEASURES, SUITES, compare, measure, names, recipe_of
 
     methods = names(vary)
     folder = out or Path("runs") / f"suite-{name}-{policy}"
@@ -49,14 +50,16 @@ def suite(
             found[method][seed][world] = measure(job.path)
     whole = {m: {s: w for s, w in by.items() if len(w) == len(SUITES[name])} for m, by in found.items()}
     lines = compare({m: by for m, by in whole.items() if by})
-    data = {"suite": name, "policy": policy, "command": " ".join(["guerdon", *sys.argv[1:]]), "failed": failed,
-            "lines": [_data(line) for line in lines]}  # fmt: skip
-    (folder / "suite.json").write_text(_json.dumps(plain(data), indent=1) + "\n", "utf-8")
+    data = {"suite": name, "policy": policy, "command": " ".join(["guerdon", *sys.argv[1:]]), "methods": methods,
+            "seeds": seeds, "failed": failed, "lines": [_data(line) for line in lines]}  # fmt: skip
+    data = plain(data)
+    (folder / "suite.json").write_text(_json.dumps(data, indent=1) + "\n", "utf-8")
+    files = [folder / "suite.json", build(data, MEASURES, folder / "report.html")]
     if json:
-        emit({**data, "files": [str(folder / "suite.json")]})
+        emit({**data, "files": [str(f) for f in files]})
     else:
-        print(text(plain(data)))
-        print(f"wrote {folder / 'suite.json'}")
+        print(text(data))
+        print(f"wrote {files[0]} and {files[1]}")
     return 1 if failed else 0
 
 
