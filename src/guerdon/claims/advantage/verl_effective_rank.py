@@ -28,8 +28,8 @@ WIDTH, LENGTH, STRIDE = 64, 400, 40
     seeds=5,
     notes="400 vectors of width 64; a walk adds a normal step each time, a loop shows 40 normal vectors and from then"
     " on repeats the last four, with noise of 0.01. That the bonus keeps accuracy at 1.1 times GRPO's effective rank is"
-    " not measured: in the one set-up tried, a small network on the chain world of base mass 0.05, the accuracies of"
-    " both were equal in all five seeds, both 0 in the one looked into, so that the comparison (rank 0.995 times GRPO's,"
+    " not measured: in the one set-up tried, a small network on the chain world of base mass 0.05, accuracies were"
+    " equal in all five seeds, both 0 in the one looked into, so that the comparison (rank 0.995 times GRPO's,"
     " 0.42 to 1.75) said nothing",
 )  # fmt: skip
 def verl_effective_rank(lab: Lab) -> dict[str, list[float]]:
