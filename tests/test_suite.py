@@ -90,3 +90,14 @@ def test_the_command_runs_measures_and_reuses(tmp_path, capsys, monkeypatch):
 
 def test_nothing_to_compare_is_an_empty_table():
     assert compare({}) == []
+
+
+def test_a_suite_whose_runs_all_fail_says_so(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("guerdon.suite.SUITES", {"exploration": {"rare": {"base_mass": 0.2}}})
+    monkeypatch.setattr("guerdon.cli.grid.run", lambda jobs, **_: {j.name: "the loss is not finite" for j in jobs})
+    command = ["compare", "--suite", "exploration", "--vary", "method=grpo", "--seeds", "1", "--out", str(tmp_path)]
+    assert main(command) == 1
+    assert "failed: grpo-rare seed 0: the loss is not finite" in capsys.readouterr().out
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "Nothing to compare" in page
+    assert "grpo-rare seed 0" in page

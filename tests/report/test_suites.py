@@ -154,6 +154,7 @@ def test_points_lie_where_their_numbers_say():
         *(Point(f"c{i}", (1.5, 1.5, 1.5), (0.5, 0.5, 0.5)) for i in range(20)),
     ]
     plot = scatter(points, "entropy", "accuracy")
+    assert plot is not None
     a, b = plot.dots[:2]
     assert a.base
     assert a.x < plot.dots[2].x < b.x

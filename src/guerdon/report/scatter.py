@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from guerdon.report.draw import COLOURS
@@ -11,6 +11,7 @@ from guerdon.report.draw import COLOURS
 # the drawing: the plane, then a gap for the leaders, then the names in one column
 WIDE, LEFT, RIGHT, LEADER, TOP, BOTTOM = 900, 58, 640, 690, 12, 40
 _ROW, _LEAST = 18, 300
+Bounds = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,8 @@ class Point:
     """A name with estimate, lower and upper bound in both directions; bounds may be NaN."""
 
     name: str
-    x: tuple[float, ...]
-    y: tuple[float, ...]
+    x: Bounds
+    y: Bounds
     base: bool = False
 
 
@@ -71,20 +72,26 @@ def scatter(points: Sequence[Point], x_title: str, y_title: str) -> Plot | None:
     for i, p in enumerate(points):
         x, y = across(p.x[0]), up(p.y[0])
         text = f"{x_title} {p.x[0]:.3f}, {y_title} {p.y[0]:.3f}"
-        ends = [tuple(at(v) if math.isfinite(v) else at(e) for v in b) for at, (e, *b) in ((across, p.x), (up, p.y))]
         colour = "var(--ink)" if p.base else COLOURS[(i - 1) % len(COLOURS)]
-        dots.append(Dot(p.name, x, y, ends[0], ends[1], round(labels[i], 1), colour, p.base, text))
+        ends = (_ends(p.x, across), _ends(p.y, up))
+        dots.append(Dot(p.name, x, y, *ends, round(labels[i], 1), colour, p.base, text))
     return Plot(
         dots, height, [(across(v), t) for v, t in _named(xs)], [(up(v), t) for v, t in _named(ys)], x_title, y_title
     )
 
 
-def _x(p: Point) -> tuple[float, ...]:
+def _x(p: Point) -> Bounds:
     return p.x
 
 
-def _y(p: Point) -> tuple[float, ...]:
+def _y(p: Point) -> Bounds:
     return p.y
+
+
+def _ends(bounds: Bounds, at: Callable[[float], float]) -> tuple[float, float]:
+    """Where the interval begins and ends; at the estimate itself where it is unknown."""
+    estimate, low, high = bounds
+    return at(low if math.isfinite(low) else estimate), at(high if math.isfinite(high) else estimate)
 
 
 def _along(value: float, scale: Sequence[float], start: float, end: float) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from guerdon.report.page import environment, hash_of, write
-from guerdon.report.scatter import Point, scatter
+from guerdon.report.scatter import Bounds, Point, scatter
 from guerdon.report.text import plain
 
 Measures = Mapping[str, tuple[bool | None, str]]
@@ -257,10 +257,12 @@ def _points(lines: Sequence[Mapping[str, Any]]) -> list[Point]:
     """Methods with both an answer entropy and an accuracy, the baseline told apart."""
     found = []
     for i, line in enumerate(lines):
-        x, y = (
-            tuple(number((line["values"].get(m) or {}).get(k)) for k in ("estimate", "low", "high"))
-            for m in ("answer entropy", "pass@1")
-        )
+        x, y = (_bounded(line["values"].get(m)) for m in ("answer entropy", "pass@1"))
         if math.isfinite(x[0]) and math.isfinite(y[0]):
             found.append(Point(line["method"], x, y, i == 0))
     return found
+
+
+def _bounded(interval: Mapping[str, Any] | None) -> Bounds:
+    found = interval or {}
+    return number(found.get("estimate")), number(found.get("low")), number(found.get("high"))
