@@ -56,7 +56,8 @@ def test_marks_best_values_and_sentences_are_on_the_page(tmp_path):
     # means over worlds and seeds: (0.51 + 0.5) / 2 and (0.71 + 0.5) / 2; the difference is 0.1 in every seed
     assert (base.value, base.mark, base.best) == ("0.505", "", False)
     assert (better.value, better.mark, better.tone, better.best) == ("0.605", "▲", "up", True)
-    assert better.difference == "+0.100 (+0.100 to +0.100)"
+    assert (better.difference, better.span) == ("+0.100", ("+0.100", "+0.100"))
+    assert noise.span == ("−0.005", "+0.010")  # the bootstrap of three reaches their ends
     assert (noise.mark, noise.best) == ("", False)  # differences 0.01, -0.005, 0
     entropy = table[1].cells[list(MEASURES).index("answer entropy")]
     assert (entropy.mark, entropy.tone, entropy.best) == ("▼", "", False)  # neither direction is better

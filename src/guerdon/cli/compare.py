@@ -36,7 +36,8 @@ def compare(
         sources: folders of runs; or one recipe and overrides for all its variants.
         vary: key=value,value lists, such as advantage=grpo,rloo; several make a grid, the first is the baseline.
         suite: a suite of worlds, such as exploration: --vary method=grpo,rloo runs each method in each of them. A
-            method is a shipped recipe, an advantage or an objective; the first one is the baseline.
+            method is a shipped recipe, an advantage or an objective; the first one is the baseline. The table is
+            printed and written as suite.json and report.html.
         policy: what a suite trains: a table of probabilities, or the tiny network.
         seeds: seeds per variant of a grid.
         jobs: runs at the same time.

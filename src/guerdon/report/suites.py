@@ -26,7 +26,10 @@ _SURE = 0.05  # how often a 95% interval misses at best
 
 @dataclass(frozen=True)
 class Cell:
-    """A value as text; ``mark`` and ``tone`` say on which side of the baseline it lies, and whether that is good."""
+    """A value as text, and its difference to the baseline with both ends of the interval.
+
+    ``mark`` and ``tone`` say on which side of the baseline it lies, and whether that is good.
+    """
 
     value: str
     interval: str = ""
@@ -34,6 +37,7 @@ class Cell:
     tone: str = ""
     best: bool = False
     difference: str = ""
+    span: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -191,38 +195,38 @@ def _text(value: float, places: int, form: str = "") -> str:
     return f"{value:{form}.{places}f}".replace("-", "−") if math.isfinite(value) else "–"
 
 
-def _bounds(interval: Mapping[str, Any] | None, places: int, form: str = "") -> str:
+def _bounds(interval: Mapping[str, Any] | None, places: int, form: str = "") -> tuple[str, str] | None:
     low, high = (number((interval or {}).get(k)) for k in ("low", "high"))
-    return "" if math.isnan(low) or math.isnan(high) else f"{_text(low, places, form)} to {_text(high, places, form)}"
+    return None if math.isnan(low) or math.isnan(high) else (_text(low, places, form), _text(high, places, form))
 
 
 def rows(lines: Sequence[Mapping[str, Any]], measures: Measures) -> list[Row]:
     """The table over all worlds."""
     columns = []
     for name, (higher, _) in measures.items():
-        found = [(line["values"].get(name), line["against"].get(name)) for line in lines]
-        values = [number((v or {}).get("estimate")) for v, _ in found]
-        places = digits(values)
-        tops = best(values, higher, places)
-        columns.append([_cell(v, d, higher, places, b) for (v, d), b in zip(found, tops, strict=True)])
+        values, against = ([line[k].get(name) or {} for line in lines] for k in ("values", "against"))
+        estimates = [number(v.get("estimate")) for v in values]
+        places, fine = digits(estimates), digits(number(d.get("estimate")) for d in against)
+        tops = best(estimates, higher, places)
+        columns.append([
+            Cell(_text(e, places), " to ".join(_bounds(v, places) or ()), *_side(d, higher), top, *_apart(d, fine))
+            for e, v, d, top in zip(estimates, values, against, tops, strict=True)
+        ])  # fmt: skip
     return [
         Row(line["method"], line["seeds"], line["sentence"], [column[i] for column in columns])
         for i, line in enumerate(lines)
     ]
 
 
-def _cell(
-    value: Mapping[str, Any] | None, against: Mapping[str, Any] | None, higher: bool | None, places: int, top: bool
-) -> Cell:
+def _side(against: Mapping[str, Any], higher: bool | None) -> tuple[str, str]:
     side = sign(against)
-    mark = {1: "▲", -1: "▼", 0: ""}[side]
     tone = "" if not side or higher is None else "up" if (side > 0) == higher else "down"
-    difference = ""
-    if against and not math.isnan(number(against.get("estimate"))):
-        span = _bounds(against, places, "+")
-        difference = _text(number(against["estimate"]), places, "+") + (f" ({span})" if span else "")
-    estimate = _text(number((value or {}).get("estimate")), places)
-    return Cell(estimate, _bounds(value, places), mark, tone, top, difference)
+    return {1: "▲", -1: "▼", 0: ""}[side], tone
+
+
+def _apart(against: Mapping[str, Any], places: int) -> tuple[str, tuple[str, str] | None]:
+    estimate = number(against.get("estimate"))
+    return ("", None) if math.isnan(estimate) else (_text(estimate, places, "+"), _bounds(against, places, "+"))
 
 
 def grid(lines: Sequence[Mapping[str, Any]], measure: str, measures: Measures) -> Grid:
