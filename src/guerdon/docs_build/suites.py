@@ -29,8 +29,9 @@ def suite_page(data: Mapping[str, Any]) -> str:
         f"# Methods on the {data['suite']} suite",
         f"{len(lines)} methods, {len(worlds)} worlds, {seeds} seeds each, one budget; policy: {data['policy']}. A "
         f"value is the mean over the worlds; a sign behind it says that the paired 95 % interval of the difference to "
-        f"{code(lines[0]['method'])} lies above (+) or below (-) zero. Seeds are the unit: five of them show large "
+        f"{code(lines[0]['method'])} lies above (+) or below (-) zero. Seeds are the unit: so few of them show large "
         f"effects only, and with this many comparisons a few signs come by chance.",
+        "Seconds were taken on a shared machine.",
         fence("sh", data["command"]),
         table(rows, ("Method", *MEASURES)),
         section("In words", said),
