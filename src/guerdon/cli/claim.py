@@ -89,8 +89,12 @@ def _row(item: Any, outcome: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _line(data: dict[str, Any]) -> str:
-    first = data["parts"][0]
-    return f"{data['verdict']:15} {data['name']:32} {numbers(first)} ({data['seconds']:.0f} s)"
+    return f"{data['verdict']:15} {data['name']:32} {numbers(deciding(data))} ({data['seconds']:.0f} s)"
+
+
+def deciding(data: dict[str, Any]) -> dict[str, Any]:
+    """The part to which a claim owes its verdict: the first one that has it."""
+    return next(p for p in data["parts"] if p["verdict"] == data["verdict"])
 
 
 def numbers(part: dict[str, Any]) -> str:

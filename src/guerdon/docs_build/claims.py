@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from guerdon.claims.base import Claim, all_claims, published
-from guerdon.cli.claim import numbers
+from guerdon.cli.claim import deciding, numbers
 from guerdon.docs_build.text import code, markdown, page, section, table
 
 WORDS = {"reproduced": "reproduced", "not_reproduced": "not reproduced", "inconclusive": "inconclusive"}
@@ -19,8 +19,7 @@ def claims_page() -> str:
     missing = sum(1 for _, o in found if o is None)
     said = ", ".join(f"{n} {WORDS[v]}" for v, n in counts.items()) + (f", {missing} not yet run" if missing else "")
     rows = [
-        (f"[{c.name}](#{c.name})", c.family, verdict(o), markdown(numbers(o["parts"][0])) if o else "")
-        for c, o in found
+        (f"[{c.name}](#{c.name})", c.family, verdict(o), markdown(numbers(deciding(o))) if o else "") for c, o in found
     ]
     return page(
         "# Claims",
@@ -29,7 +28,7 @@ def claims_page() -> str:
         "as such. It is reproduced when the whole 95 % interval over the seeds keeps the bound, not reproduced when "
         "none of it does, and inconclusive between the two. `guerdon claim NAME` measures one again.",
         f"{len(found)} claims: {said}.",
-        table(rows, ("Claim", "Family", "Verdict", "Measured")),
+        table(rows, ("Claim", "Family", "Verdict", "The quantity that decides")),
         *(_section(c, o) for c, o in found),
     )
 
