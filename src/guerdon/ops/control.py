@@ -74,6 +74,7 @@ class Moments:
     """Mean and variance of everything seen, merged batch by batch, with the extremes.
 
     Example:
+        >>> import torch
         >>> m = Moments(0.0, 1.0, 0.0)
         >>> m.add(torch.tensor([1.0, 3.0]), ddof=0)
         >>> m.mean, m.var, m.low, m.high
