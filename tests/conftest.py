@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,9 @@ from guerdon.checked import check_shapes
 from guerdon.method import _LOCAL
 
 check_shapes()
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell starts what it runs in the background deaf to interrupts, and so would be every process of these tests
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(1)
 _ALWAYS = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "database": None}
 settings.register_profile("quick", max_examples=25, derandomize=True, **_ALWAYS)
